@@ -1,0 +1,46 @@
+package main_test
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"time"
+)
+
+// capture is a viewer that is read in the background to its end.
+type capture struct {
+	protocol string
+	done     chan struct{}
+	tags     []tag // valid after done, as is err
+	err      error
+	viewer   viewer
+}
+
+// capturing starts to watch at once, and reads for at most limit.
+func (s *server) capturing(t *testing.T, protocol, path string, limit time.Duration) *capture {
+	t.Helper()
+	c := &capture{protocol: protocol, done: make(chan struct{})}
+	go func() {
+		defer close(c.done)
+		if c.viewer, c.err = s.tryWatch(protocol, path, nil); c.err != nil {
+			return
+		}
+		defer c.viewer.Close()
+		c.tags, c.err = collect(c.viewer, time.Now().Add(limit))
+	}()
+	t.Cleanup(func() { <-c.done })
+	return c
+}
+
+// end waits for the clean end and returns the tags.
+func (c *capture) end(t *testing.T) []tag {
+	t.Helper()
+	<-c.done
+	if !errors.Is(c.err, io.EOF) {
+		t.Errorf("%s after %d tags: %v; want a clean end", c.protocol, len(c.tags), c.err)
+	}
+	if ws, ok := c.viewer.(*wsViewer); ok && ws.frames.code != 1000 && c.err == io.EOF {
+		t.Errorf("%s: close code %d", c.protocol, ws.frames.code)
+	}
+	return c.tags
+}

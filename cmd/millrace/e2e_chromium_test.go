@@ -1,0 +1,95 @@
+package main_test
+
+import (
+	"context"
+	"os"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestChromium plays the page in a browser, over HTTP and over WebSocket.
+func TestChromium(t *testing.T) {
+	t.Parallel()
+	heavy(t)
+	if _, err := os.Stat("../../core/web/ui/dist/index.html"); err != nil {
+		t.Fatal("the page is not built: run npm ci && npm run build in core/web/ui")
+	}
+	srv := startServer(t, nil)
+	publishLoop(t, srv.rtmpURL("live/x"), source(t, "av"))
+	srv.waitStream(t, "live/x")
+	for _, via := range []string{"http", "ws"} {
+		t.Run(via, func(t *testing.T) {
+			ctx := startChromium(t)
+			begin := time.Now()
+			page := "http://" + srv.http[0] + "/?stream=live/x&via=" + via
+			if err := chromedp.Run(ctx, chromedp.Navigate(page), chromedp.WaitReady("#video")); err != nil {
+				t.Fatalf("open the page: %v", err)
+			}
+			first := waitPicture(t, ctx, picture0)
+			t.Logf("first frame decoded %v after the start of navigation", time.Since(begin))
+			next := waitPicture(t, ctx, func(p pictureState) bool {
+				return p.Time > first.Time+2 && p.Decoded > first.Decoded+40
+			})
+			if next.State != "playing" || next.Width != 480 {
+				t.Errorf("%+v", next)
+			}
+			if info := srv.waitStream(t, "live/x"); info.ViewersByProtocol[via+"-flv"] != 1 {
+				t.Errorf("viewers: %v", info.ViewersByProtocol)
+			}
+		})
+	}
+}
+
+// pictureState is what the page's video element shows.
+type pictureState struct {
+	State   string
+	Time    float64 // seconds
+	Decoded int
+	Dropped int
+	Width   int
+	Error   string
+}
+
+const readPicture = `(() => { const v = document.querySelector('#video'), q = v.getVideoPlaybackQuality();
+return {State: document.body.dataset.state || '', Time: v.currentTime, Decoded: q.totalVideoFrames,
+Dropped: q.droppedVideoFrames, Width: v.videoWidth, Error: v.error ? v.error.message : ''} })()`
+
+func picture0(p pictureState) bool { return p.Decoded > 0 }
+
+// waitPicture polls the video element.
+func waitPicture(t *testing.T, ctx context.Context, ok func(pictureState) bool) pictureState {
+	t.Helper()
+	var now pictureState
+	err := poll(patience, func() bool {
+		if err := chromedp.Run(ctx, chromedp.Evaluate(readPicture, &now)); err != nil {
+			t.Fatalf("read the video: %v", err)
+		}
+		return ok(now)
+	})
+	if err != nil {
+		t.Fatalf("the video does not come: %+v", now)
+	}
+	return now
+}
+
+// startChromium starts a browser of its own; all of it is gone at the test's end.
+func startChromium(t *testing.T) context.Context {
+	t.Helper()
+	profile, err := os.MkdirTemp(world.dir, "chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := startPeer(t, 3*patience, "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-breakpad",
+		"--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0", "--user-data-dir="+profile, "about:blank")
+	address := regexp.MustCompile(`ws://127\.0\.0\.1:\S+`)
+	eventually(t, "the browser listens", func() bool { return address.MatchString(p.out.String()) })
+	allocator, stop := chromedp.NewRemoteAllocator(t.Context(), address.FindString(p.out.String()))
+	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))
+	ctx, timeout := context.WithTimeout(ctx, 3*patience)
+	t.Cleanup(func() { timeout(); cancel(); stop() })
+	return ctx
+}

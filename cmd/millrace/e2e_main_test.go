@@ -1,0 +1,179 @@
+// The end-to-end tests drive the built millrace binary with real peers:
+// ffmpeg, rtmpdump, GStreamer, curl, Chromium, and with small strict clients
+// of their own that share no code with the server.
+package main_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait for something that must happen; it is a limit
+// for broken servers, not an expectation.
+const patience = 30 * time.Second
+
+// parallel is how many tests run at once: most of them wait for real time.
+const parallel = "10"
+
+// world is what all tests share.
+var world struct {
+	dir   string // removed at the end; every child has it in its command line or environment
+	bin   string
+	heavy chan struct{} // a place for a test that needs a core for itself
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
+	if err := prepare(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(world.dir)
+	code := m.Run()
+	if left := leftovers(); len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "processes left behind: %v\n", left)
+		return 1
+	}
+	return code
+}
+
+func prepare() error {
+	if err := raiseParallel(); err != nil {
+		return err
+	}
+	if err := needTools("ffmpeg", "ffprobe", "rtmpdump", "gst-launch-1.0", "curl", "chromium"); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "millrace-e2e-")
+	if err != nil {
+		return fmt.Errorf("make shared folder: %w", err)
+	}
+	world.dir = dir
+	world.heavy = make(chan struct{}, 1)
+	world.bin, err = buildServer(dir)
+	return err
+}
+
+// raiseParallel lets more tests wait at once than there are cores, unless the
+// command line says how many.
+func raiseParallel() error {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return nil
+	}
+	return flag.Set("test.parallel", parallel)
+}
+
+func needTools(names ...string) error {
+	var missing []string
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("end-to-end tests need %s: run make test, or install them", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// buildServer builds the program beside this file; MILLRACE_BIN names a ready
+// one instead.
+func buildServer(dir string) (string, error) {
+	if bin := os.Getenv("MILLRACE_BIN"); bin != "" {
+		return filepath.Abs(bin)
+	}
+	bin := filepath.Join(dir, "millrace")
+	args := []string{"build", "-o", bin}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, ".")...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build the server: %w\n%s", err, out)
+	}
+	return bin, nil
+}
+
+// heavy waits for the place of a test that needs a core for itself, and gives
+// it back at the end of the test.
+func heavy(t *testing.T) {
+	t.Helper()
+	world.heavy <- struct{}{}
+	t.Cleanup(func() { <-world.heavy })
+}
+
+// started lists the process groups of all peers.
+var started struct {
+	sync.Mutex
+	groups []int
+}
+
+// leftovers finds what outlived the tests, and kills it.
+func leftovers() []string {
+	started.Lock()
+	defer started.Unlock()
+	var left []string
+	for _, group := range started.groups {
+		if groupGone(group) {
+			continue
+		}
+		left = append(left, fmt.Sprintf("group %d", group))
+		_ = syscall.Kill(-group, syscall.SIGKILL)
+	}
+	return append(left, ownProcesses()...)
+}
+
+// groupGone polls, because a killed process is there until init reaps it.
+func groupGone(group int) bool {
+	for range 100 {
+		if errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) {
+			return true
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return false
+}
+
+// ownProcesses finds and kills processes that name the shared folder in their
+// command line, as all of Chromium's do, wherever they hide.
+func ownProcesses() []string {
+	var left []string
+	for range 100 {
+		if left = namingShared(); len(left) == 0 {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	for _, file := range left {
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	return left
+}
+
+func namingShared() []string {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	return slices.DeleteFunc(files, func(file string) bool {
+		line, err := os.ReadFile(file)
+		return err != nil || !bytes.Contains(line, []byte(world.dir))
+	})
+}

@@ -1,0 +1,6 @@
+//go:build race
+
+package main_test
+
+// raceEnabled tells that the tests run with -race, and so must the binary.
+const raceEnabled = true

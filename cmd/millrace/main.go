@@ -1,0 +1,80 @@
+// Command millrace is a live-streaming server: RTMP in; RTMP, HTTP-FLV and
+// WebSocket-FLV out.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+// version is set at build time.
+var version = "dev"
+
+// Exit statuses.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+const usage = `Usage:
+  millrace [serve] [-c FILE]   run the server
+  millrace check [-c FILE]     say what is wrong with a configuration
+  millrace version             say which version this is
+
+Without -c, serve and check take conf/millrace.toml if it is there, and the
+defaults otherwise. Environment variables MILLRACE_SECTION_KEY override the file.
+`
+
+func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	command := "serve"
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		command, args = args[0], args[1:]
+	}
+	flags := flag.NewFlagSet("millrace "+command, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { fmt.Fprint(stderr, usage) }
+	file := flags.String("c", "", "configuration file")
+	if err := flags.Parse(args); err != nil {
+		if err == flag.ErrHelp {
+			return exitDone
+		}
+		return exitUsage
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(stderr, "millrace %s: unexpected argument %q\n%s", command, flags.Arg(0), usage)
+		return exitUsage
+	}
+	switch command {
+	case "serve":
+		return serve(ctx, configFile(*file), stderr)
+	case "check":
+		return check(configFile(*file), stdout, stderr)
+	case "version":
+		fmt.Fprintln(stdout, "millrace", version)
+		return exitDone
+	case "help":
+		fmt.Fprint(stdout, usage)
+		return exitDone
+	}
+	fmt.Fprintf(stderr, "millrace: unknown command %q\n%s", command, usage)
+	return exitUsage
+}
+
+// configFile is the file to read: the one asked for, or the usual one if it
+// is there.
+func configFile(asked string) string {
+	const usual = "conf/millrace.toml"
+	if asked != "" {
+		return asked
+	}
+	if _, err := os.Stat(usual); err == nil {
+		return usual
+	}
+	return ""
+}

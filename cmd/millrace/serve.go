@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/millrace/millrace/conf"
+	"github.com/millrace/millrace/core"
+	"github.com/millrace/millrace/core/admin"
+)
+
+// serve runs the server until SIGTERM or SIGINT.
+func serve(ctx context.Context, file string, stderr io.Writer) int {
+	c, err := load(file)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitFailed
+	}
+	out := newAsyncWriter(stderr)
+	defer out.Close()
+	level := new(slog.LevelVar)
+	level.Set(c.Log.Level.Slog())
+	log := newLogger(out, c.Log.Format, level)
+
+	absolute, _ := filepath.Abs(file)
+	log.Info("millrace starts", "version", version, "config", absolute, "pid", os.Getpid(), "descriptors", raiseDescriptors())
+	r := &reloader{file: file, current: c, level: level}
+	o := options(c, log)
+	o.Reload = r.reload
+	server, err := core.New(o)
+	if err != nil {
+		log.Error("cannot start", "reason", err.Error())
+		return exitFailed
+	}
+	r.server = server
+
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	go r.onHangup(ctx)
+	if err := server.Run(ctx); err != nil {
+		log.Error("server failed", "reason", err.Error())
+		return exitFailed
+	}
+	return exitDone
+}
+
+// raiseDescriptors raises the limit of open files to the hard limit and
+// returns what is in force.
+func raiseDescriptors() uint64 {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return 0
+	}
+	lim.Cur = lim.Max
+	_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &lim)
+	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &lim)
+	return lim.Cur
+}
+
+// reloader reads the configuration again, on SIGHUP or when the API asks.
+type reloader struct {
+	file   string
+	server *core.Server
+	level  *slog.LevelVar
+
+	mu      sync.Mutex
+	current conf.Config
+}
+
+// reload puts in force what can change while the server runs. An invalid
+// configuration changes nothing.
+func (r *reloader) reload() ([]admin.Change, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next, err := load(r.file)
+	if err != nil {
+		return nil, reloadError{err}
+	}
+	if err := r.server.Apply(live(next)); err != nil {
+		return nil, err
+	}
+	r.level.Set(next.Log.Level.Slog())
+	var changes []admin.Change
+	for _, c := range conf.Diff(r.current, next) {
+		changes = append(changes, admin.Change{Key: c.Key, Old: c.Old, New: c.New, Live: c.Live})
+	}
+	r.current = next
+	return changes, nil
+}
+
+func (r *reloader) onHangup(ctx context.Context) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			_, _ = r.server.Reload() // it logs what came of it
+		}
+	}
+}
+
+// reloadError gives a configuration's problems one by one.
+type reloadError struct{ error }
+
+// Unwrap returns the cause.
+func (e reloadError) Unwrap() error { return e.error }
+
+// Problems are the configuration's, one line each.
+func (e reloadError) Problems() []string {
+	var problems conf.Problems
+	if !errors.As(e.error, &problems) {
+		return []string{e.Error()}
+	}
+	lines := make([]string, len(problems))
+	for i, p := range problems {
+		lines[i] = p.String()
+	}
+	return lines
+}

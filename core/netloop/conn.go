@@ -1,0 +1,245 @@
+package netloop
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+)
+
+// protocol is what a listener speaks.
+type protocol string
+
+const (
+	protocolRTMP protocol = "rtmp"
+	protocolHTTP protocol = "http"
+)
+
+// conn is one connection. All of it belongs to its loop's goroutine, but for
+// what is set before it is enrolled.
+type conn struct {
+	engine   *Engine
+	loop     *loop
+	id       uint64
+	protocol protocol
+	peer     netip.AddrPort // after PROXY protocol and trusted headers
+	ticket   ticket
+	prefix   []byte // read before it came to the loop
+
+	gc      gnet.Conn
+	fd      int
+	handler handler
+	viewer  *viewer
+	timer   timer
+	since   int64 // ns
+
+	// out are bytes of the connection's own (replies, headers), sent when
+	// the viewer, if it is one, is at a frame boundary.
+	out      []byte
+	progress int64 // when the socket last took bytes, ns
+	// blocked: the socket is full. It stands at blockedAt in the loop's list.
+	blocked   bool
+	armed     bool // the drain epoll knows it
+	blockedAt int
+	slot      slot
+
+	bytesIn, bytesOut uint64
+	cause             cause  // why it ends, for the metrics and
+	reason            string // for people; the first one counts
+	// inCallback: gnet closes it when the callback returns. finishing: it is
+	// shut down once out is empty. dead: nothing may be done with it.
+	inCallback, finishing, dead bool
+}
+
+// handler is a protocol's side of a connection; loop goroutine only.
+type handler interface {
+	// open is called once the connection is on its loop.
+	open()
+	// data takes what was read; b is valid during the call.
+	data(b []byte)
+	// timeout is called when the connection's deadline has passed.
+	timeout(now int64)
+	// drain asks for a good-bye: the server is going down.
+	drain()
+	// closed is called at the end.
+	closed()
+	// describe fills in what the API tells of the connection.
+	describe(*ClientStatus)
+}
+
+func newConn(e *Engine, p protocol, t ticket) *conn {
+	return &conn{engine: e, id: e.nextID.Add(1), protocol: p, ticket: t}
+}
+
+// opened is called when gnet has put the connection on its loop.
+func (c *conn) opened(gc gnet.Conn) gnet.Action {
+	c.gc, c.fd = gc, gc.Fd()
+	c.since = c.loop.now()
+	c.progress = c.since
+	c.loop.conns[c.id] = c
+	c.loop.stats.conns.Add(1)
+	return c.callback(func() {
+		c.handler.open()
+		if prefix := c.prefix; len(prefix) > 0 && !c.dead {
+			c.prefix = nil
+			c.receive(prefix)
+		}
+	})
+}
+
+// traffic is called when gnet has read bytes.
+func (c *conn) traffic() gnet.Action {
+	return c.callback(func() {
+		b, _ := c.gc.Next(-1)
+		if len(b) > 0 && !c.dead {
+			c.receive(b)
+		}
+	})
+}
+
+func (c *conn) receive(b []byte) {
+	c.bytesIn += uint64(len(b))
+	c.handler.data(b)
+}
+
+// callback runs f as part of a gnet callback. Closing is left to gnet then.
+func (c *conn) callback(f func()) gnet.Action {
+	begin := c.loop.now()
+	c.inCallback = true
+	c.loop.guard(c, f)
+	c.inCallback = false
+	c.loop.stats.busy.Add(uint64(c.loop.now() - begin))
+	if c.dead {
+		return gnet.Close
+	}
+	return gnet.None
+}
+
+// kill closes the connection at once, for reason.
+func (c *conn) kill(why cause, reason string) {
+	if c.dead {
+		return
+	}
+	c.because(why, reason)
+	c.dead = true
+	if c.gc != nil && !c.inCallback {
+		_ = c.loop.el.Close(c.gc)
+	}
+}
+
+// because notes why the connection ends, unless that is known already.
+func (c *conn) because(why cause, reason string) {
+	if c.reason == "" {
+		c.cause, c.reason = why, reason
+	}
+}
+
+// closed is called when gnet closes the connection, whoever wanted that.
+func (c *conn) closed(err error) {
+	l := c.loop
+	if err != nil {
+		c.because(causePeer, "connection closed by peer")
+	}
+	c.because(causeServer, "server is shutting down")
+	c.dead = true
+	l.guard(nil, c.handler.closed)
+	if v := c.viewer; v != nil {
+		c.engine.viewerStopped(v, c.reason)
+		l.detach(v)
+	}
+	l.unblock(c)
+	l.release(c)
+	l.wheel.remove(c)
+	delete(l.conns, c.id)
+	l.stats.conns.Add(-1)
+	l.load.Add(-1)
+	c.engine.gate.leave(c.ticket)
+	c.engine.totals.closed(c.protocol, c.cause)
+}
+
+// send queues bytes of the connection's own and sends what can be sent. A
+// viewer's go out at its next frame boundary.
+func (c *conn) send(b []byte) {
+	if c.dead || len(b) == 0 {
+		return
+	}
+	if limit := c.engine.Settings().Limits.ConnectionBuffer; len(c.out)+len(b) > limit {
+		c.kill(causeStalled, fmt.Sprintf("peer does not read: more than %d bytes of replies wait (limits.connection_buffer)", limit))
+		return
+	}
+	c.out = append(c.out, b...)
+	c.flush()
+}
+
+// flush sends what waits, as far as the socket takes it.
+func (c *conn) flush() {
+	if c.dead || c.blocked {
+		return
+	}
+	if c.viewer != nil {
+		c.loop.enqueue(c.viewer)
+		c.loop.rearm()
+		return
+	}
+	for len(c.out) > 0 {
+		n, err := unix.Write(c.fd, c.out)
+		if err == unix.EINTR {
+			continue
+		}
+		if err == unix.EAGAIN {
+			c.loop.block(c)
+			return
+		}
+		if err != nil {
+			c.kill(causePeer, "write: "+err.Error())
+			return
+		}
+		c.progress = c.loop.now()
+		c.bytesOut += uint64(n)
+		c.sent(n)
+	}
+	if c.finishing {
+		c.shutdown()
+	}
+}
+
+// sent drops the first n bytes of out and returns n.
+func (c *conn) sent(n int) int {
+	c.out = c.out[n:]
+	if len(c.out) == 0 {
+		c.out = nil
+	}
+	return n
+}
+
+// finish ends the connection for reason once out was sent: a close with
+// unread input would reset it, and the peer would lose our last words.
+func (c *conn) finish(why cause, reason string) {
+	if c.dead || c.finishing {
+		return
+	}
+	c.because(why, reason)
+	c.finishing = true
+	c.setDeadline(c.loop.now() + int64(c.engine.Settings().Viewers.StallTimeout))
+	c.flush()
+}
+
+// shutdown closes our side and lets the peer's input run dry.
+func (c *conn) shutdown() {
+	if _, ok := c.handler.(*linger); ok {
+		return
+	}
+	_ = unix.Shutdown(c.fd, unix.SHUT_WR)
+	c.handler = &linger{conn: c, ended: c.handler}
+	c.setDeadline(c.loop.now() + int64(lingerTime))
+}
+
+// setDeadline has the handler's timeout called at deadline (ns); 0: never.
+func (c *conn) setDeadline(deadline int64) {
+	c.loop.wheel.set(c, deadline, c.loop.now())
+	c.loop.rearm()
+}
+
+// idString is the connection's name in API and log.
+func (c *conn) idString() string { return fmt.Sprintf("%d-%d", c.loop.index, c.id) }

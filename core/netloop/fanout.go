@@ -1,0 +1,346 @@
+package netloop
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/millrace/millrace/core/stream"
+)
+
+// tcpNotsentLowat is TCP_NOTSENT_LOWAT.
+const tcpNotsentLowat = unix.TCP_NOTSENT_LOWAT
+
+// fanout is a loop's work of writing frames to its viewers.
+type fanout struct {
+	todo []*viewer // to be visited, from next on
+	next int
+	// active are the subs with frames that the merge window still holds.
+	active   []*sub
+	slot     int
+	nextSlot int
+	slotDue  int64
+	scanDue  int64
+	blocked  []*conn // their sockets are full, the drain epoll will tell
+	batches  batches
+	iov      []unix.Iovec // scratch
+}
+
+const (
+	// passBudget is how long a pass may take before the loop looks at its
+	// sockets again, in ns.
+	passBudget = int64(time.Millisecond)
+	// scanInterval is how often blocked viewers are looked at, in ns.
+	scanInterval = int64(250 * time.Millisecond)
+)
+
+// dirty is a flag that any goroutine sets and one clears.
+type dirty struct{ flag atomic.Bool }
+
+// mark sets the flag and reports whether it was clear.
+func (d *dirty) mark() bool { return !d.flag.Swap(true) }
+
+// pass takes up the news and serves viewers, for at most a budget.
+func (l *loop) pass() {
+	// Cleared before heads are read: what comes after is seen here or wakes
+	// the loop again.
+	l.pending.Store(false)
+	l.collect()
+	l.serve()
+}
+
+// collect finds the streams with news. Without a merge window their viewers
+// are served at once, otherwise in their slots.
+func (l *loop) collect() {
+	l.wokenMu.Lock()
+	woken := l.woken
+	l.woken = nil
+	l.wokenMu.Unlock()
+	for _, s := range woken {
+		s.news.flag.Store(false)
+		if l.window.size == 0 {
+			s.enqueueAll(l)
+			continue
+		}
+		if s.slotsLeft == 0 {
+			l.fanout.active = append(l.fanout.active, s)
+		}
+		s.slotsLeft = mergeSlots
+	}
+	if len(l.fanout.active) > 0 && !l.ticking.Load() {
+		l.ticking.Store(true)
+		l.fanout.slotDue = l.now()
+	}
+}
+
+func (s *sub) enqueueAll(l *loop) {
+	for _, g := range s.groups {
+		for _, vs := range g.slots {
+			for _, v := range vs {
+				l.enqueue(v)
+			}
+		}
+	}
+}
+
+// slotTick serves the viewers whose slot of the merge window has come.
+func (l *loop) slotTick(now int64) {
+	l.pending.Store(false)
+	l.collect()
+	f := &l.fanout
+	f.slot = (f.slot + 1) % mergeSlots
+	kept := f.active[:0]
+	for _, s := range f.active {
+		for _, g := range s.groups {
+			for _, v := range g.slots[f.slot] {
+				l.enqueue(v)
+			}
+		}
+		if s.slotsLeft--; s.slotsLeft > 0 {
+			kept = append(kept, s)
+		}
+	}
+	clear(f.active[len(kept):])
+	f.active = kept
+	f.slotDue = max(f.slotDue+l.window.size/mergeSlots, now)
+	if len(f.active) == 0 {
+		l.ticking.Store(false)
+		l.collect() // whoever saw ticking set relied on this look
+	}
+	l.serve()
+}
+
+func (l *loop) enqueue(v *viewer) {
+	if v.queued || v.conn.blocked || v.ended {
+		return
+	}
+	v.queued = true
+	l.fanout.todo = append(l.fanout.todo, v)
+}
+
+// serve visits viewers in turn until all were, or the budget is used up: then
+// the clock has the loop go on after it has looked at its sockets.
+func (l *loop) serve() {
+	f := &l.fanout
+	begin := l.now()
+	count := 0
+	for f.next < len(f.todo) {
+		v := f.todo[f.next]
+		f.todo[f.next] = nil
+		f.next++
+		v.queued = false
+		if !v.ended {
+			l.guard(v.conn, func() { l.visit(v) })
+			count++
+		}
+		if l.now()-begin > passBudget {
+			break
+		}
+	}
+	f.compact()
+	if count > 0 {
+		f.batches.reset()
+		took := l.now() - begin
+		l.window.sample(took, count)
+		l.window.update(l, begin)
+		l.stats.pass(took)
+	}
+	l.rearm()
+}
+
+// compact gives back the part of todo that was served.
+func (f *fanout) compact() {
+	if f.next == len(f.todo) {
+		f.todo, f.next = f.todo[:0], 0
+	} else if f.next > len(f.todo)/2 {
+		n := copy(f.todo, f.todo[f.next:])
+		clear(f.todo[n:])
+		f.todo, f.next = f.todo[:n], 0
+	}
+}
+
+// visit writes to v what it has not got yet, in one writev.
+func (l *loop) visit(v *viewer) {
+	now := l.now()
+	c := v.conn
+	cur := &v.cursor
+	end, pos := cur.Next(now, l.engine.maxLag())
+	if cur.Skips != v.episode.skips {
+		v.episode.skipped(l, v, now)
+	}
+	var b *batch
+	if pos == stream.Sending {
+		b = l.fanout.batches.find(v.group, end, v)
+		l.prepare(v, b)
+	}
+	if cur.Inside == nil && len(c.out) == 0 {
+		switch {
+		case b != nil && len(b.frames) > 0:
+			l.write(v, b, b.iov, b.bytes, now)
+		case b != nil: // nothing in the run that it wants
+			cur.Seq = b.next
+			l.requeueIfBehind(v, b)
+		case pos == stream.AtEnd:
+			l.farewell(v)
+		}
+		return
+	}
+	iov, bytes := l.assemble(v, b)
+	l.write(v, b, iov, bytes, now)
+}
+
+// prepare puts what v must know before the batch's first frame in front of
+// it: the greeting, metadata, sequence headers.
+func (l *loop) prepare(v *viewer, b *batch) {
+	if len(b.frames) == 0 {
+		return
+	}
+	first := b.frames[0]
+	if v.cursor.State == first.State {
+		return
+	}
+	v.conn.out = v.appendState(v.conn.out, first)
+	v.cursor.State = first.State
+}
+
+// assemble puts together a write that starts inside a frame, or with bytes of
+// v's own: the rest of the frame, replies, then the batch.
+func (l *loop) assemble(v *viewer, b *batch) ([]unix.Iovec, int) {
+	iov := l.fanout.iov[:0]
+	if f := v.cursor.Inside; f != nil {
+		iov = v.group.shape.appendFrom(iov, f, v.cursor.Offset, maxVecs-1)
+	}
+	whole := len(iov) < maxVecs-1
+	if whole {
+		iov = appendVec(iov, v.conn.out)
+		if b != nil {
+			iov = append(iov, b.iov[:min(len(b.iov), maxVecs-len(iov))]...)
+		}
+	}
+	l.fanout.iov = iov
+	return iov, vecBytes(iov)
+}
+
+// write sends iov, of bytes in all, and moves v's cursor past what the socket
+// took.
+func (l *loop) write(v *viewer, b *batch, iov []unix.Iovec, bytes int, now int64) {
+	if bytes == 0 {
+		return
+	}
+	n, errno := writev(v.conn.fd, iov)
+	l.stats.writes.Add(1)
+	if errno != 0 && errno != unix.EAGAIN {
+		v.conn.kill(causePeer, reasonOf(errno))
+		return
+	}
+	if n > 0 {
+		v.conn.progress = now
+		v.conn.bytesOut += uint64(n)
+		v.cursor.Stream.Counters().BytesOut.Add(uint64(n))
+		l.engine.totals.out[v.group.key.protocol()].Add(uint64(n))
+		l.advance(v, b, n, now)
+	}
+	if n < bytes {
+		l.stats.partial.Add(1)
+		l.block(v.conn)
+		return
+	}
+	if b != nil {
+		l.requeueIfBehind(v, b)
+	} else if v.cursor.Inside != nil || len(v.conn.out) > 0 {
+		l.enqueue(v)
+	} else {
+		l.enqueueIfMore(v)
+	}
+}
+
+// advance moves v past n bytes: the rest of its frame, its own bytes, then
+// those of the batch.
+func (l *loop) advance(v *viewer, b *batch, n int, now int64) {
+	cur := &v.cursor
+	if f := cur.Inside; f != nil {
+		rest := v.group.shape.size(f) - cur.Offset
+		if n < rest {
+			cur.Offset += n
+			return
+		}
+		n -= rest
+		cur.Inside, cur.Offset = nil, 0
+	}
+	if own := len(v.conn.out); own > 0 {
+		n -= v.conn.sent(min(n, own))
+		if len(v.conn.out) > 0 {
+			return
+		}
+	}
+	if n > 0 && b != nil {
+		l.advanceIn(v, b, n, now)
+	}
+}
+
+func (l *loop) advanceIn(v *viewer, b *batch, n int, now int64) {
+	cur := &v.cursor
+	i, start := b.at(n)
+	l.stats.latency.observe(now - b.frames[0].Arrived)
+	cur.Stream.Counters().FramesOut.Add(uint64(i))
+	if i == len(b.frames) {
+		cur.Seq = b.next
+		cur.State = b.frames[i-1].Next
+		return
+	}
+	f := b.frames[i]
+	cur.Seq, cur.State = f.Seq, f.State
+	if n > start {
+		// The rest of it comes before anything else: its effect is certain.
+		cur.Seq, cur.State = f.Seq+1, f.Next
+		cur.Inside, cur.Offset = f, n-start
+	}
+}
+
+func (l *loop) requeueIfBehind(v *viewer, b *batch) {
+	if v.cursor.Seq < b.head || v.cursor.Inside != nil || len(v.conn.out) > 0 {
+		l.enqueue(v)
+		return
+	}
+	l.enqueueIfMore(v)
+}
+
+// enqueueIfMore has v visited again if its stream has ended: the news of that
+// may have come while it was being served.
+func (l *loop) enqueueIfMore(v *viewer) {
+	if _, ended := v.cursor.Stream.Ended(); ended {
+		l.enqueue(v)
+	}
+}
+
+// writev is the raw call: unix.Writev allocates past eight buffers.
+func writev(fd int, iov []unix.Iovec) (n int, errno unix.Errno) {
+	for {
+		r, _, e := unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(len(iov)))
+		if e == unix.EINTR {
+			continue
+		}
+		if e != 0 {
+			return 0, e
+		}
+		return int(r), 0
+	}
+}
+
+// maxLag is in ns; no limit when it is 0.
+func (e *Engine) maxLag() int64 {
+	if d := e.Settings().Viewers.MaxLag; d > 0 {
+		return int64(d)
+	}
+	return math.MaxInt64
+}
+
+func reasonOf(errno unix.Errno) string {
+	if errno == unix.EPIPE || errno == unix.ECONNRESET {
+		return "connection reset by peer"
+	}
+	return "write: " + errno.Error()
+}

@@ -1,0 +1,142 @@
+package netloop
+
+import (
+	"log/slog"
+	"time"
+	"unsafe"
+
+	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/httpflv"
+	"github.com/millrace/millrace/core/media"
+	"github.com/millrace/millrace/core/ws"
+)
+
+// appendState appends what v must know before frame first: at its start the
+// greeting and the newest metadata, later what changed since.
+func (v *viewer) appendState(dst []byte, first *media.Frame) []byte {
+	known, now := v.cursor.State, first.State
+	metadata := now.Metadata
+	if !v.greeted {
+		v.greeted = true
+		known = &media.State{}
+		current := v.cursor.Stream.State()
+		dst = v.player.greet(dst, current.HasAudio && v.cursor.Audio, current.HasVideo && v.cursor.Video)
+		metadata = current.Metadata
+	}
+	if metadata != nil && metadata != known.Metadata {
+		dst = v.appendCopy(dst, metadata, first.Timestamp())
+	}
+	if now.Video != nil && now.Video != known.Video && v.cursor.Video {
+		dst = v.appendCopy(dst, now.Video, first.Timestamp())
+	}
+	if now.Audio != nil && now.Audio != known.Audio && v.cursor.Audio {
+		dst = v.appendCopy(dst, now.Audio, first.Timestamp())
+	}
+	return dst
+}
+
+// appendCopy appends a sequence header or metadata as if it were sent at ts:
+// small bytes of the viewer's own, the shared form tells another time.
+func (v *viewer) appendCopy(dst []byte, f *media.Frame, ts uint32) []byte {
+	if v.group.shape.kind == formRTMP {
+		return v.group.shape.appendMessage(dst, f, ts)
+	}
+	tag := make([]byte, len(f.Tag()))
+	copy(tag, f.Tag())
+	media.PutTagHeader(tag, f.Kind, len(f.Payload()), ts)
+	return appendFramed(dst, v.group.shape.kind, tag)
+}
+
+// appendMessage appends f as an RTMP message at ts.
+func (s shape) appendMessage(dst []byte, f *media.Frame, ts uint32) []byte {
+	rest := f.Payload()
+	dst = media.AppendRTMPHeader(dst, f.Kind, len(rest), ts, s.streamID)
+	for len(rest) > s.chunkSize {
+		dst = append(dst, rest[:s.chunkSize]...)
+		dst = media.AppendRTMPContinuation(dst, f.Kind, ts)
+		rest = rest[s.chunkSize:]
+	}
+	return append(dst, rest...)
+}
+
+// appendFramed appends FLV bytes as one unit of the form.
+func appendFramed(dst []byte, kind formKind, b []byte) []byte {
+	switch kind {
+	case formChunked:
+		var line [32]byte
+		start := httpflv.PutChunkLine(line[:], len(line), len(b))
+		dst = append(dst, line[start:]...)
+		return append(append(dst, b...), "\r\n"...)
+	case formWS:
+		return append(ws.AppendHeader(dst, ws.OpBinary, len(b)), b...)
+	}
+	return append(dst, b...)
+}
+
+// farewell ends a viewer whose stream has ended and who has got all of it.
+func (l *loop) farewell(v *viewer) {
+	reason, _ := v.cursor.Stream.Ended()
+	l.end(v, reason)
+}
+
+// end has v leave its stream with its protocol's good-bye, at its next frame
+// boundary.
+func (l *loop) end(v *viewer, reason string) {
+	if v.ended {
+		return
+	}
+	c := v.conn
+	if v.cursor.Inside != nil {
+		// The frame's rest is copied out: from here on the connection only
+		// has to send what it has.
+		c.out = append(v.rest(), c.out...)
+	}
+	c.out = v.player.farewell(c.out, reason)
+	l.engine.viewerStopped(v, reason)
+	l.detach(v)
+	if v.player.afterwards() {
+		c.finish(causeServer, reason)
+		return
+	}
+	c.flush()
+}
+
+// rest is a copy of what is left of the frame that v is inside of.
+func (v *viewer) rest() []byte {
+	var b []byte
+	f, offset := v.cursor.Inside, v.cursor.Offset
+	size := v.group.shape.size(f)
+	for offset < size {
+		for _, vec := range v.group.shape.appendFrom(nil, f, offset, maxVecs) {
+			b = append(b, unsafe.Slice(vec.Base, vec.Len)...)
+			offset += int(vec.Len)
+		}
+	}
+	v.cursor.Inside = nil
+	return b
+}
+
+// viewerStarted tells that a viewer has begun.
+func (e *Engine) viewerStarted(v *viewer) {
+	v.since = e.Now()
+	e.totals.joined[v.group.key.protocol()].Add(1)
+	e.log.Info("viewer joined", v.conn.attrs(
+		slog.String("event", event.ViewerStart),
+		slog.String(event.Stream, v.cursor.Stream.Key.String()),
+		slog.String(event.UserAgent, v.userAgent))...)
+}
+
+// viewerStopped tells that a viewer has ended.
+func (e *Engine) viewerStopped(v *viewer, reason string) {
+	if v.stopped {
+		return
+	}
+	v.stopped = true
+	e.log.Info("viewer left", v.conn.attrs(
+		slog.String("event", event.Stop),
+		slog.String(event.Stream, v.cursor.Stream.Key.String()),
+		slog.String(event.Reason, reason),
+		slog.Uint64(event.BytesOut, v.conn.bytesOut),
+		slog.Uint64(event.Dropped, v.cursor.Dropped),
+		slog.String(event.Duration, time.Duration(e.Now()-v.since).Round(time.Millisecond).String()))...)
+}

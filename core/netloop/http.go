@@ -1,0 +1,268 @@
+package netloop
+
+import (
+	"errors"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/flv"
+	"github.com/millrace/millrace/core/httpflv"
+	"github.com/millrace/millrace/core/proxyproto"
+	"github.com/millrace/millrace/core/stream"
+)
+
+// maxHead bounds a request head, in bytes; net/http's own limit is larger, but
+// then nobody with a browser comes near this one.
+const maxHead = 64 << 10
+
+// serverName is the Server field of our answers.
+const serverName = "millrace"
+
+// httpConn reads request heads. Live streams it serves itself; any other
+// request goes to net/http with the connection.
+type httpConn struct {
+	conn *conn
+	buf  []byte // an incomplete head, or requests behind the one that waits
+
+	// The request that waits for its stream, or is served.
+	head    httpflv.Head
+	live    httpflv.Live
+	key     stream.Key
+	waiting bool
+	form    formKind
+	ws      *wsInput
+}
+
+func (h *httpConn) open() { h.expectHead() }
+
+func (h *httpConn) expectHead() {
+	limit := h.conn.engine.Settings().Limits.RequestHeaderTimeout
+	h.conn.setDeadline(h.conn.loop.now() + int64(limit))
+}
+
+func (h *httpConn) data(b []byte) {
+	switch {
+	case h.ws != nil:
+		h.ws.data(b)
+	case h.conn.viewer != nil:
+		// What a viewer sends behind its request has no meaning any more.
+	case h.waiting:
+		h.keep(b)
+	default:
+		h.keep(b)
+		h.parse()
+	}
+}
+
+func (h *httpConn) keep(b []byte) {
+	if len(h.buf)+len(b) > h.conn.engine.Settings().Limits.ConnectionBuffer {
+		h.conn.kill(causeLimit, "more input than limits.connection_buffer while a request waits")
+		return
+	}
+	h.buf = append(h.buf, b...)
+}
+
+// parse serves the requests that are complete.
+func (h *httpConn) parse() {
+	c := h.conn
+	for len(h.buf) > 0 && !h.waiting && c.viewer == nil && !c.dead && !c.finishing {
+		head, n, err := httpflv.ParseHead(h.buf, maxHead)
+		if errors.Is(err, httpflv.ErrShort) {
+			return
+		}
+		if err != nil {
+			h.refuse(httpflv.Head{}, httpflv.RefusalOf(err))
+			return
+		}
+		live, ok := httpflv.ParseLive(head, c.engine.options.Reserved)
+		if !ok {
+			h.handOff()
+			return
+		}
+		h.buf = h.buf[n:]
+		h.trustProxy(head)
+		h.serveLive(head, live)
+	}
+	if len(h.buf) == 0 {
+		h.buf = nil
+	}
+}
+
+// trustProxy takes the client's address from a header of a trusted proxy.
+func (h *httpConn) trustProxy(head httpflv.Head) {
+	trusted := h.conn.engine.Settings().TrustedProxies
+	if len(trusted) == 0 {
+		return
+	}
+	peer := h.conn.peer
+	if ip := proxyproto.ClientAddr(peer.Addr(), trusted, head.Joined); ip != peer.Addr() {
+		h.conn.peer = netip.AddrPortFrom(ip, 0)
+	}
+}
+
+func (h *httpConn) responder() httpflv.Responder {
+	return httpflv.Responder{Server: serverName, CORS: h.conn.engine.Settings().CORS}
+}
+
+func (h *httpConn) serveLive(head httpflv.Head, live httpflv.Live) {
+	c := h.conn
+	if live.Refusal != nil {
+		h.refuse(head, *live.Refusal)
+		return
+	}
+	if head.Method == http.MethodOptions {
+		out, keep := h.responder().AppendPreflight(nil, head, time.Now())
+		h.answered(out, keep, "answered OPTIONS")
+		return
+	}
+	h.head, h.live = head, live
+	h.key = stream.Key{App: live.App, Name: live.Name}
+	if err := c.engine.checkName(h.key); err != nil {
+		h.refuse(head, httpflv.Refusal{Status: http.StatusNotFound, Reason: err.Error()})
+		return
+	}
+	if s := c.engine.options.Streams.Lookup(h.key); s != nil {
+		h.serve(s)
+		return
+	}
+	h.wait()
+}
+
+// wait has the viewer wait for its publisher, if it may.
+func (h *httpConn) wait() {
+	c := h.conn
+	wait := c.engine.Settings().Viewers.PlayWait
+	if !h.live.Wait || wait <= 0 || c.engine.draining.Load() {
+		h.notFound(0)
+		return
+	}
+	if !c.loop.waiting.add(h.key, c, h) {
+		h.notFound(wait)
+		return
+	}
+	h.waiting = true
+	c.setDeadline(c.loop.now() + int64(wait))
+}
+
+func (h *httpConn) notFound(retry time.Duration) {
+	reason := "no such stream: " + h.key.String()
+	if retry > 0 {
+		reason = "too many viewers wait for publishers (limits.waiting); no such stream yet: " + h.key.String()
+	}
+	h.refuse(h.head, httpflv.Refusal{Status: http.StatusNotFound, Reason: reason, RetryAfter: retry})
+}
+
+func (h *httpConn) refuse(head httpflv.Head, f httpflv.Refusal) {
+	out, keep := h.responder().AppendRefusal(nil, head, f, time.Now())
+	h.answered(out, keep, f.Reason)
+}
+
+// answered sends a whole answer; the connection goes on to another request if
+// keep is set.
+func (h *httpConn) answered(out []byte, keep bool, reason string) {
+	h.conn.send(out)
+	if !keep {
+		h.conn.finish(causeServer, reason)
+		return
+	}
+	h.conn.setDeadline(h.conn.loop.now() + int64(h.conn.engine.Settings().Limits.IdleTimeout))
+}
+
+// serve makes the connection a viewer of s.
+func (h *httpConn) serve(s *stream.Stream) {
+	c := h.conn
+	h.waiting = false
+	c.setDeadline(0)
+	if h.head.Method == http.MethodHead {
+		c.send(h.responder().AppendLive(nil, h.head, time.Now()))
+		c.finish(causeServer, "answered HEAD")
+		return
+	}
+	switch {
+	case h.live.WebSocket:
+		c.out = h.responder().AppendUpgrade(c.out, h.live.WSKey)
+		h.form, h.ws = formWS, newWSInput(c)
+	case h.head.TakesChunks():
+		c.out = h.responder().AppendLive(c.out, h.head, time.Now())
+		h.form = formChunked
+	default:
+		c.out = h.responder().AppendLive(c.out, h.head, time.Now())
+		h.form = formPlain
+	}
+	key := groupKey{form: form{kind: h.form}, video: h.live.Video, audio: h.live.Audio}
+	v := c.loop.attach(c, s, key, h.live.Start == httpflv.StartLive, h)
+	v.userAgent = h.head.Get("User-Agent")
+	c.engine.viewerStarted(v)
+	if h.ws != nil && len(h.buf) > 0 {
+		h.ws.data(h.buf)
+	}
+	h.buf = nil
+}
+
+// greet appends the FLV file header.
+func (h *httpConn) greet(dst []byte, audio, video bool) []byte {
+	header := flv.AppendFileHeader(nil, audio, video)
+	return appendFramed(dst, h.form, header)
+}
+
+// farewell appends the end of the body: the last chunk, or a close frame.
+func (h *httpConn) farewell(dst []byte, reason string) []byte {
+	switch h.form {
+	case formChunked:
+		return append(dst, httpflv.LastChunk...)
+	case formWS:
+		return h.ws.farewell(dst, reason)
+	}
+	return dst
+}
+
+func (h *httpConn) afterwards() bool { return true }
+
+func (h *httpConn) timeout(now int64) {
+	c := h.conn
+	switch {
+	case c.finishing:
+		c.kill(causeStalled, "peer did not read the answer")
+	case h.waiting:
+		h.waiting = false
+		c.loop.waiting.remove(h.key, c)
+		h.notFound(0)
+		if !c.finishing && !c.dead {
+			h.parse()
+		}
+	case len(h.buf) == 0 && c.bytesIn > 0:
+		c.finish(causeTimeout, "idle (limits.idle_timeout)")
+	default:
+		h.refuse(httpflv.Head{}, httpflv.Refusal{
+			Status: http.StatusRequestTimeout,
+			Reason: "no complete request head in limits.request_header_timeout", Close: true,
+		})
+	}
+}
+
+func (h *httpConn) drain() {
+	if v := h.conn.viewer; v != nil {
+		h.conn.loop.end(v, "server is shutting down")
+		return
+	}
+	h.conn.finish(causeServer, "server is shutting down")
+}
+
+func (h *httpConn) closed() {
+	if h.waiting {
+		h.conn.loop.waiting.remove(h.key, h.conn)
+	}
+}
+
+func (h *httpConn) describe(s *ClientStatus) {
+	s.Protocol = "http"
+	s.Role = RoleIdle
+	if h.waiting {
+		s.Role, s.App, s.Name = RoleWaiting, h.key.App, h.key.Name
+	}
+}
+
+// reasonKey is the name of the reason in log lines.
+const reasonKey = event.Reason

@@ -1,0 +1,168 @@
+package netloop
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/millrace/millrace/core/stream"
+)
+
+// loop is one event loop: its connections, its share of each stream's
+// viewers, its timers. Unless noted, fields belong to the loop's goroutine.
+type loop struct {
+	engine *Engine
+	index  int
+	el     gnet.EventLoop
+	load   atomic.Int64 // connections, with those on their way here
+
+	conns   map[uint64]*conn
+	subs    map[*stream.Stream]*sub
+	waiting waiting
+	wheel   wheel
+	clock   *clock
+	drain   *drain
+	fanout  fanout
+	window  window
+	slots   slots
+	stats   loopStats
+
+	// current is the connection being served, to be blamed for a panic.
+	current *conn
+
+	wokenMu sync.Mutex
+	woken   []*sub // streams with news, any goroutine appends
+	// pending is set while a pass is due; waking while this loop wakes others
+	// for frames that it read itself; ticking while the clock comes anyway.
+	pending, waking, ticking atomic.Bool
+}
+
+func newLoop(e *Engine, index int, el gnet.EventLoop) (*loop, error) {
+	l := &loop{
+		engine: e, index: index, el: el,
+		conns: make(map[uint64]*conn),
+		subs:  make(map[*stream.Stream]*sub),
+	}
+	l.waiting.init(l)
+	l.wheel.due, l.fanout.scanDue = never, never
+	l.window.init(e.Settings())
+	l.clock = newClock(e.Now, func() { l.post(l.onClock) })
+	var err error
+	if l.drain, err = newDrain(func(ready []slot) { l.post(func() { l.onDrain(ready) }) }); err != nil {
+		l.clock.close()
+		return nil, fmt.Errorf("create drain epoll: %w", err)
+	}
+	return l, nil
+}
+
+func (l *loop) close() {
+	l.clock.close()
+	l.drain.close()
+}
+
+func (l *loop) now() int64 { return l.engine.Now() }
+
+// runnable is a function as gnet wants it.
+type runnable func()
+
+// Run is gnet's.
+func (f runnable) Run(context.Context) error { f(); return nil }
+
+// post runs f on the loop, from any goroutine but the loop's own: gnet would
+// run it in the same round, and a loop that posts to itself starves its I/O.
+func (l *loop) post(f func()) {
+	_ = l.el.Execute(context.Background(), runnable(func() {
+		begin := l.now()
+		l.guard(nil, f)
+		l.stats.busy.Add(uint64(l.now() - begin))
+	}))
+}
+
+// guard runs f for c. A panic ends that connection and nothing else.
+func (l *loop) guard(c *conn, f func()) {
+	prev := l.current
+	l.current = c
+	defer func() {
+		blamed := l.current
+		l.current = prev
+		if p := recover(); p != nil {
+			l.engine.totals.panics.Add(1)
+			l.engine.log.Error("panic in a connection's handler",
+				"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			if blamed != nil {
+				blamed.kill(causeServer, "internal error")
+			}
+		}
+	}()
+	f()
+}
+
+// wakeStream tells a stream's viewers on all loops of what this loop appended,
+// and serves those on this loop.
+func (l *loop) wakeStream(s *stream.Stream) {
+	l.waking.Store(true)
+	s.Wake()
+	l.waking.Store(false)
+	if l.pending.Load() {
+		l.pass()
+	}
+}
+
+// wake notes that sub has news. Any goroutine.
+func (l *loop) wake(s *sub) {
+	l.wokenMu.Lock()
+	l.woken = append(l.woken, s)
+	l.wokenMu.Unlock()
+	if l.ticking.Load() || l.pending.Swap(true) || l.waking.Load() {
+		return
+	}
+	l.stats.wakeups.Add(1)
+	l.post(l.pass)
+}
+
+// onClock does all that has come due.
+func (l *loop) onClock() {
+	now := l.now()
+	l.clock.fired()
+	if now >= l.wheel.due {
+		l.wheel.turn(now)
+	}
+	if now >= l.fanout.scanDue {
+		l.scanBlocked(now)
+	}
+	if l.ticking.Load() && now >= l.fanout.slotDue {
+		l.slotTick(now)
+	} else {
+		l.pass()
+	}
+}
+
+// rearm asks the clock for the next moment that something is due.
+func (l *loop) rearm() {
+	due := min(l.wheel.due, l.fanout.scanDue)
+	if l.ticking.Load() {
+		due = min(due, l.fanout.slotDue)
+	}
+	if len(l.fanout.todo) > l.fanout.next {
+		due = 0
+	}
+	l.clock.set(due)
+}
+
+// drainAll says good-bye to everybody.
+func (l *loop) drainAll() {
+	for _, c := range l.conns {
+		l.guard(c, func() { c.handler.drain() })
+	}
+	l.rearm()
+}
+
+func tcpOption(fd, option, value int) {
+	// A peer that has gone makes this fail; reading says so soon enough.
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, option, value)
+}

@@ -1,0 +1,57 @@
+package netloop
+
+import (
+	"errors"
+	"net/netip"
+
+	"github.com/millrace/millrace/core/proxyproto"
+)
+
+// proxyConn waits for the PROXY protocol header of a connection.
+type proxyConn struct {
+	conn *conn
+	head []byte
+}
+
+func (h *proxyConn) open() {
+	h.conn.setDeadline(h.conn.since + int64(h.conn.engine.Settings().Limits.HandshakeTimeout))
+}
+
+func (h *proxyConn) data(b []byte) {
+	c := h.conn
+	if h.head != nil {
+		h.head = append(h.head, b...)
+		b = h.head
+	}
+	head, n, err := proxyproto.Parse(b)
+	switch {
+	case errors.Is(err, proxyproto.ErrShort):
+		if h.head == nil {
+			h.head = append([]byte{}, b...)
+		}
+		return
+	case err != nil:
+		c.kill(causeProtocol, "PROXY protocol: "+err.Error())
+		return
+	}
+	if head.Source.IsValid() {
+		c.peer = netip.AddrPortFrom(head.Source.Addr().Unmap(), head.Source.Port())
+	}
+	if !c.engine.gate.count(&c.ticket, c.peer.Addr()) {
+		c.engine.gate.refused("limits.connections_per_ip", c.protocol, c.peer)
+		c.kill(causeLimit, "limits.connections_per_ip")
+		return
+	}
+	c.handler = c.firstHandler()
+	c.handler.open()
+	if rest := b[n:]; len(rest) > 0 && !c.dead {
+		c.handler.data(rest)
+	}
+}
+
+func (h *proxyConn) timeout(int64) {
+	h.conn.kill(causeTimeout, "no PROXY protocol header in limits.handshake_timeout")
+}
+func (h *proxyConn) drain()                   { h.conn.kill(causeServer, "") }
+func (h *proxyConn) closed()                  {}
+func (h *proxyConn) describe(s *ClientStatus) { s.Role = RoleIdle }

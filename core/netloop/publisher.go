@@ -1,0 +1,130 @@
+package netloop
+
+import (
+	"log/slog"
+
+	"github.com/millrace/millrace/core/amf"
+	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/flv"
+	"github.com/millrace/millrace/core/media"
+	"github.com/millrace/millrace/core/rtmp"
+	"github.com/millrace/millrace/core/stream"
+)
+
+// publisher turns a connection's media messages into frames of its stream.
+type publisher struct {
+	rtmp     *rtmpConn
+	pub      *stream.Publication
+	streamID uint32
+	fed      bool // frames came since the last flush
+	ignored  uint64
+	media    uint64 // media frames so far
+}
+
+func newPublisher(h *rtmpConn, k stream.Key, ev rtmp.EventPublish) (*publisher, error) {
+	c := h.conn
+	p := &publisher{rtmp: h, streamID: ev.StreamID}
+	pub, err := c.engine.options.Streams.Publish(k, stream.Publisher{
+		Peer: c.peer.Addr().String(), Query: ev.Query,
+		ID: c.idString(), Protocol: string(c.protocol), RemoteAddr: c.peer.String(),
+		Evict:    func(reason string) { c.loop.post(func() { h.evicted(p, reason) }) },
+		Metadata: flv.Metadata{}.Live,
+	}, c.loop.now())
+	if err != nil {
+		return nil, err
+	}
+	p.pub = pub
+	c.engine.log.Info("publisher joined", c.attrs(
+		slog.String("event", event.Publish),
+		slog.String(event.Stream, k.String()),
+		slog.String(event.UserAgent, h.flashVer))...)
+	return p, nil
+}
+
+// write takes one media message; room is its own from here on.
+func (p *publisher) write(kind media.Kind, ts uint32, room []byte) {
+	now := p.rtmp.conn.loop.now()
+	payload := media.Payload(room)
+	p.rtmp.conn.engine.totals.in.Add(uint64(len(payload)))
+	if kind == media.Data {
+		p.writeData(room, ts, now)
+		return
+	}
+	h, err := flv.ParseHeader(kind, payload)
+	if err != nil {
+		p.ignore(kind, err)
+		return
+	}
+	f := media.NewFrame(kind, room, h.Size)
+	f.Codec, f.Flags, f.CTS = h.Codec, h.Flags, h.CTS
+	if f.IsMedia() {
+		p.media++
+	}
+	p.pub.Write(f, ts, now)
+	p.fed = true
+}
+
+// writeData takes a data message: onMetaData is the stream's, others travel
+// as they are.
+func (p *publisher) writeData(room []byte, ts uint32, now int64) {
+	c := p.rtmp.conn
+	limits := amf.Limits{Depth: c.engine.Settings().Limits.AMFDepth}
+	m, err := flv.ParseMetadata(media.Payload(room), limits)
+	switch err {
+	case nil:
+		audio, video := m.Announces()
+		p.pub.SetMetadata(m.Live, audio, video, now)
+	case flv.ErrNotMetadata:
+		p.pub.Write(media.NewFrame(media.Data, room, 0), ts, now)
+	default:
+		p.ignore(media.Data, err)
+	}
+	p.fed = true
+}
+
+// ignore counts a message that is of no use; the first is logged.
+func (p *publisher) ignore(kind media.Kind, err error) {
+	p.pub.Stream.Counters().Ignored.Add(1)
+	if p.ignored++; p.ignored == 1 {
+		c := p.rtmp.conn
+		c.engine.log.Warn("publisher sends messages of no use", c.attrs(
+			slog.String(event.Stream, p.pub.Stream.Key.String()),
+			slog.String("kind", kind.String()),
+			slog.String(event.Reason, err.Error()))...)
+	}
+}
+
+// flush tells the viewers of frames that came.
+func (p *publisher) flush() {
+	if p.fed {
+		p.fed = false
+		p.rtmp.conn.loop.wakeStream(p.pub.Stream)
+	}
+}
+
+// checkIdle ends a publisher that has sent no media for limit ns, whatever
+// else it sends.
+func (p *publisher) checkIdle(now, limit int64) {
+	c := p.rtmp.conn
+	due := p.pub.LastMedia() + limit
+	if due > now {
+		c.setDeadline(due)
+		return
+	}
+	const reason = "no media in limits.publish_idle_timeout"
+	p.rtmp.unpublish(false, reason)
+	p.rtmp.session.EndPublish(p.streamID, rtmp.CodePublishRejected, reason)
+	p.rtmp.answer()
+	c.finish(causeTimeout, reason)
+}
+
+func (p *publisher) close(clean bool, reason string) {
+	c := p.rtmp.conn
+	c.engine.log.Info("publisher left", c.attrs(
+		slog.String(event.Stream, p.pub.Stream.Key.String()),
+		slog.Bool("clean", clean),
+		slog.String(event.Reason, reason),
+		slog.Uint64(event.BytesIn, c.bytesIn))...)
+	p.pub.Close(clean, reason, c.loop.now())
+	c.loop.wakeStream(p.pub.Stream)
+}

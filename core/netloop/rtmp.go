@@ -1,0 +1,218 @@
+package netloop
+
+import (
+	"crypto/rand"
+	"log/slog"
+
+	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/rtmp"
+	"github.com/millrace/millrace/core/rtmp/chunk"
+	"github.com/millrace/millrace/core/stream"
+)
+
+// rtmpConn is an RTMP connection: the session parses, this acts.
+type rtmpConn struct {
+	conn     *conn
+	session  *rtmp.Session
+	phase    rtmp.State // that the deadline is for
+	flashVer string
+
+	publisher *publisher
+
+	// The play that waits for its stream, or is served.
+	play    rtmp.EventPlay
+	key     stream.Key
+	waiting bool
+	paused  bool
+}
+
+func newRTMPConn(c *conn) *rtmpConn {
+	limits := &c.engine.Settings().Limits
+	return &rtmpConn{conn: c, session: rtmp.NewSession(rtmp.Options{
+		ChunkSize: c.engine.options.ChunkSize,
+		Limits: chunk.Limits{
+			CommandSize: limits.CommandSize, MediaSize: limits.MediaSize,
+			PartialBytes: limits.PartialBytes, ChunkStreams: limits.ChunkStreams,
+		},
+		AMFDepth: limits.AMFDepth,
+		Pending:  limits.ConnectionBuffer,
+		Rand:     rand.Reader,
+	})}
+}
+
+func (h *rtmpConn) open() {
+	h.conn.setDeadline(h.conn.since + int64(h.conn.engine.Settings().Limits.HandshakeTimeout))
+}
+
+func (h *rtmpConn) data(b []byte) {
+	if err := h.session.Feed(b); err != nil {
+		h.broken(err)
+		return
+	}
+	h.run()
+}
+
+// run acts on what the session understood, sends what it answered, and tells
+// viewers of frames that came.
+func (h *rtmpConn) run() {
+	for !h.conn.dead && !h.conn.finishing {
+		ev, err := h.session.Next()
+		if err != nil {
+			h.broken(err)
+			break
+		}
+		if (ev == rtmp.EventNone{}) {
+			break
+		}
+		h.on(ev)
+	}
+	h.answer()
+	if p := h.publisher; p != nil {
+		p.flush()
+	}
+	h.watchPhase()
+}
+
+func (h *rtmpConn) answer() { h.conn.send(h.session.TakeOutput()) }
+
+// broken ends the connection of a peer that does not speak RTMP as it should.
+func (h *rtmpConn) broken(err error) {
+	h.conn.engine.log.Warn("connection closed: protocol error",
+		h.conn.attrs(slog.String(event.Reason, err.Error()))...)
+	h.answer()
+	h.conn.kill(causeProtocol, err.Error())
+}
+
+func (h *rtmpConn) on(ev rtmp.Event) {
+	switch ev := ev.(type) {
+	case *rtmp.EventMedia:
+		if h.publisher != nil {
+			h.publisher.write(ev.Kind, ev.Timestamp, ev.Room)
+		}
+	case rtmp.EventConnect:
+		h.flashVer = ev.FlashVer
+		h.verdict(h.session.AcceptConnect())
+	case rtmp.EventPublish:
+		h.onPublish(ev)
+	case rtmp.EventPlay:
+		h.onPlay(ev)
+	case rtmp.EventUnpublish:
+		h.unpublish(true, "publisher stopped: "+ev.Command)
+	case rtmp.EventStop:
+		h.stopPlay("player stopped: " + ev.Command)
+	case rtmp.EventPause:
+		h.onPause(ev.Paused)
+	case rtmp.EventReceive:
+		h.onReceive(ev)
+	case rtmp.EventClose:
+		h.unpublish(true, "publisher closed the connection")
+		h.conn.finish(causePeer, "closed by peer")
+	}
+}
+
+// verdict handles the error of a verdict given at the wrong time, a fault of
+// ours.
+func (h *rtmpConn) verdict(err error) {
+	if err != nil {
+		h.broken(err)
+	}
+}
+
+func (h *rtmpConn) onPublish(ev rtmp.EventPublish) {
+	c := h.conn
+	k := stream.Key{App: ev.App, Name: ev.Name}
+	if err := c.engine.checkName(k); err != nil {
+		h.refusePublish(ev.StreamID, rtmp.CodePublishBadName, k, err.Error())
+		return
+	}
+	if c.engine.draining.Load() {
+		h.refusePublish(ev.StreamID, rtmp.CodePublishRejected, k, "server is shutting down")
+		return
+	}
+	p, err := newPublisher(h, k, ev)
+	if err != nil {
+		h.refusePublish(ev.StreamID, rtmp.CodePublishBadName, k, err.Error())
+		return
+	}
+	h.publisher = p
+	h.verdict(h.session.AcceptPublish(ev.StreamID))
+}
+
+// refusePublish says why, in words that reach the encoder, and closes.
+func (h *rtmpConn) refusePublish(streamID uint32, code string, k stream.Key, reason string) {
+	c := h.conn
+	c.engine.log.Warn("publish refused", c.attrs(
+		slog.String("event", event.Publish),
+		slog.String(event.Stream, k.String()),
+		slog.String(event.Reason, reason))...)
+	h.verdict(h.session.RejectPublish(streamID, code, reason))
+	h.answer()
+	c.finish(causeServer, "publish refused: "+reason)
+}
+
+// unpublish ends the publication, if there is one.
+func (h *rtmpConn) unpublish(clean bool, reason string) {
+	if p := h.publisher; p != nil {
+		h.publisher = nil
+		p.close(clean, reason)
+	}
+}
+
+// evicted is called on the loop when the stream was taken from the publisher.
+func (h *rtmpConn) evicted(p *publisher, reason string) {
+	if h.publisher != p {
+		return
+	}
+	h.publisher = nil
+	h.session.EndPublish(p.streamID, rtmp.CodePublishRejected, reason)
+	h.answer()
+	h.conn.finish(causeServer, reason)
+}
+
+func (h *rtmpConn) kick(reason string) {
+	switch p := h.publisher; {
+	case p != nil:
+		if !p.pub.Stream.Kick(reason) {
+			h.conn.kill(causeKicked, reason)
+		}
+	case h.conn.viewer != nil:
+		h.conn.loop.end(h.conn.viewer, reason)
+	default:
+		h.conn.finish(causeServer, reason)
+	}
+}
+
+func (h *rtmpConn) drain() {
+	const reason = "server is shutting down"
+	switch p := h.publisher; {
+	case p != nil:
+		h.unpublish(true, reason)
+		h.session.EndPublish(p.streamID, rtmp.CodeUnpublishSuccess, reason)
+		h.answer()
+		h.conn.finish(causeServer, reason)
+	case h.conn.viewer != nil:
+		h.conn.loop.end(h.conn.viewer, reason)
+	default:
+		h.conn.finish(causeServer, reason)
+	}
+}
+
+func (h *rtmpConn) closed() {
+	h.unpublish(false, h.conn.reason)
+	if h.waiting {
+		h.waiting = false
+		h.conn.loop.waiting.remove(h.key, h.conn)
+	}
+}
+
+func (h *rtmpConn) describe(s *ClientStatus) {
+	s.Role = RoleIdle
+	s.UserAgent = h.flashVer
+	switch {
+	case h.publisher != nil:
+		s.Role = RolePublisher
+		s.App, s.Name = h.publisher.pub.Stream.Key.App, h.publisher.pub.Stream.Key.Name
+	case h.waiting:
+		s.Role, s.App, s.Name = RoleWaiting, h.key.App, h.key.Name
+	}
+}

@@ -1,0 +1,183 @@
+package netloop
+
+import (
+	"log/slog"
+	"net/url"
+
+	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/media"
+	"github.com/millrace/millrace/core/rtmp"
+	"github.com/millrace/millrace/core/stream"
+)
+
+func (h *rtmpConn) onPlay(ev rtmp.EventPlay) {
+	c := h.conn
+	h.play = ev
+	h.key = stream.Key{App: ev.App, Name: ev.Name}
+	if err := c.engine.checkName(h.key); err != nil {
+		h.refusePlay(err.Error())
+		return
+	}
+	if s := c.engine.options.Streams.Lookup(h.key); s != nil {
+		h.begin(s)
+		return
+	}
+	wait := c.engine.Settings().Viewers.PlayWait
+	switch {
+	case wait <= 0 || c.engine.draining.Load():
+		h.refusePlay("no such stream: " + h.key.String())
+	case !c.loop.waiting.add(h.key, c, h):
+		h.refusePlay("no such stream yet, and too many viewers wait for publishers: " + h.key.String())
+	default:
+		h.waiting = true
+		c.setDeadline(c.loop.now() + int64(wait))
+	}
+}
+
+func (h *rtmpConn) refusePlay(reason string) {
+	c := h.conn
+	c.engine.log.Info("play refused", c.attrs(
+		slog.String("event", event.Play),
+		slog.String(event.Stream, h.key.String()),
+		slog.String(event.Reason, reason))...)
+	h.verdict(h.session.RejectPlay(h.play.StreamID, rtmp.CodePlayStreamNotFound, reason))
+	h.answer()
+	c.finish(causeServer, reason)
+}
+
+// serve is called when the stream that was waited for is there.
+func (h *rtmpConn) serve(s *stream.Stream) {
+	h.begin(s)
+	h.run()
+}
+
+// begin makes the connection a viewer of s.
+func (h *rtmpConn) begin(s *stream.Stream) {
+	c := h.conn
+	h.waiting = false
+	c.setDeadline(0)
+	h.verdict(h.session.AcceptPlay(h.play.StreamID))
+	c.out = append(c.out, h.session.TakeOutput()...)
+	key := groupKey{form: form{kind: formRTMP, streamID: h.play.StreamID}, video: true, audio: true}
+	v := c.loop.attach(c, s, key, wantsLive(h.play.Query), h)
+	v.userAgent = h.flashVer
+	c.engine.viewerStarted(v)
+}
+
+// greet appends nothing: the session has answered the play already.
+func (h *rtmpConn) greet(dst []byte, _, _ bool) []byte { return dst }
+
+// farewell appends StreamEOF and UnpublishNotify: some players end on the one
+// only, others on the other.
+func (h *rtmpConn) farewell(dst []byte, reason string) []byte {
+	h.session.EndPlay(h.play.StreamID, rtmp.CodePlayUnpublish, reason)
+	return append(dst, h.session.TakeOutput()...)
+}
+
+func (h *rtmpConn) afterwards() bool { return true }
+
+// stopPlay ends the play at the player's wish; the connection stays.
+func (h *rtmpConn) stopPlay(reason string) {
+	c := h.conn
+	if h.waiting {
+		h.waiting = false
+		c.loop.waiting.remove(h.key, c)
+	}
+	if v := c.viewer; v != nil {
+		if v.cursor.Inside != nil {
+			c.out = append(v.rest(), c.out...)
+		}
+		c.engine.viewerStopped(v, reason)
+		c.loop.detach(v)
+	}
+}
+
+// onPause has a live stream stand still, or go on at its live edge.
+func (h *rtmpConn) onPause(paused bool) {
+	v := h.conn.viewer
+	if v == nil || v.cursor.Paused == paused {
+		return
+	}
+	v.cursor.Pause(paused)
+	if !paused {
+		h.conn.loop.enqueue(v)
+		h.conn.loop.rearm()
+	}
+}
+
+// onReceive moves the viewer to the group of those that get what it wants.
+func (h *rtmpConn) onReceive(ev rtmp.EventReceive) {
+	if v := h.conn.viewer; v != nil {
+		key := v.group.key
+		if ev.Kind == media.Audio {
+			key.audio = ev.On
+		} else {
+			key.video = ev.On
+		}
+		h.conn.loop.regroup(v, key)
+	}
+}
+
+func (h *rtmpConn) timeout(now int64) {
+	c := h.conn
+	limits := &c.engine.Settings().Limits
+	switch {
+	case c.finishing:
+		c.kill(causeStalled, "peer did not read the answer")
+	case h.waiting:
+		h.waiting = false
+		c.loop.waiting.remove(h.key, c)
+		h.refusePlay("no such stream: " + h.key.String())
+	case h.publisher != nil:
+		h.publisher.checkIdle(now, int64(limits.PublishIdleTimeout))
+	default:
+		h.tooSlow()
+	}
+}
+
+// tooSlow ends a connection that did not get on.
+func (h *rtmpConn) tooSlow() {
+	reason := "no play or publish in limits.publish_timeout, or idle for limits.idle_timeout"
+	switch h.session.State() {
+	case rtmp.Handshaking:
+		reason = "no handshake in limits.handshake_timeout"
+	case rtmp.Connecting:
+		reason = "no connect in limits.connect_timeout"
+	}
+	h.conn.engine.log.Info("connection closed: too slow",
+		h.conn.attrs(slog.String(event.Reason, reason))...)
+	h.conn.kill(causeTimeout, reason)
+}
+
+// watchPhase sets the deadline of the phase that the session is in.
+func (h *rtmpConn) watchPhase() {
+	c := h.conn
+	state := h.session.State()
+	if state == h.phase || c.dead || c.finishing || h.waiting {
+		return
+	}
+	was := h.phase
+	h.phase = state
+	limits := &c.engine.Settings().Limits
+	now := c.loop.now()
+	switch state {
+	case rtmp.Connecting:
+		c.setDeadline(now + int64(limits.ConnectTimeout))
+	case rtmp.Idle:
+		if was == rtmp.Connecting {
+			c.setDeadline(now + int64(limits.PublishTimeout))
+		} else {
+			c.setDeadline(now + int64(limits.IdleTimeout))
+		}
+	case rtmp.Publishing:
+		c.setDeadline(now + int64(limits.PublishIdleTimeout))
+	case rtmp.Playing:
+		c.setDeadline(0)
+	}
+}
+
+// wantsLive reports whether a play's query asks for the live edge.
+func wantsLive(query string) bool {
+	q, err := url.ParseQuery(query)
+	return err == nil && q.Get("start") == "live"
+}

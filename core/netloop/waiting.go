@@ -1,0 +1,66 @@
+package netloop
+
+import "github.com/millrace/millrace/core/stream"
+
+// waiting are a loop's viewers that came before their publisher. They hold no
+// stream and no ring.
+type waiting struct {
+	loop *loop
+	by   map[stream.Key]map[*conn]waiter
+}
+
+// waiter is a handler whose viewer waits; loop goroutine only.
+type waiter interface {
+	// serve is called when the stream is there.
+	serve(*stream.Stream)
+}
+
+func (w *waiting) init(l *loop) {
+	w.loop = l
+	w.by = make(map[stream.Key]map[*conn]waiter)
+}
+
+// add has c wait for k. It reports false if too many wait already.
+func (w *waiting) add(k stream.Key, c *conn, as waiter) bool {
+	e := w.loop.engine
+	limits := &e.Settings().Limits
+	most := int64(limits.Waiting)
+	if limits.Connections > 0 {
+		most = min(most, int64(limits.Connections)/4)
+	}
+	if e.totals.waiting.Add(1) > most {
+		e.totals.waiting.Add(-1)
+		return false
+	}
+	if w.by[k] == nil {
+		w.by[k] = make(map[*conn]waiter)
+	}
+	w.by[k][c] = as
+	return true
+}
+
+// remove ends c's wait for k and reports whether it waited.
+func (w *waiting) remove(k stream.Key, c *conn) bool {
+	if _, ok := w.by[k][c]; !ok {
+		return false
+	}
+	delete(w.by[k], c)
+	if len(w.by[k]) == 0 {
+		delete(w.by, k)
+	}
+	w.loop.engine.totals.waiting.Add(-1)
+	return true
+}
+
+// serve hands k's stream to those who wait for it.
+func (w *waiting) serve(k stream.Key) {
+	s := w.loop.engine.options.Streams.Lookup(k)
+	if s == nil {
+		return
+	}
+	for c, as := range w.by[k] {
+		w.remove(k, c)
+		w.loop.guard(c, func() { as.serve(s) })
+	}
+	w.loop.serve()
+}

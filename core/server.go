@@ -1,0 +1,220 @@
+// Package core puts the parts of the live server together: event loops,
+// streams, the web and admin fronts.
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/millrace/millrace/core/admin"
+	"github.com/millrace/millrace/core/httpflv"
+	"github.com/millrace/millrace/core/netloop"
+	"github.com/millrace/millrace/core/stream"
+	"github.com/millrace/millrace/core/web"
+)
+
+// Options are what a server is made of.
+type Options struct {
+	Logger  *slog.Logger
+	Version string
+	// Loops is the number of event loops; 0 is one per CPU.
+	Loops int
+	// RTMP and HTTP are the addresses of the public listeners, Admin that of
+	// the private one ("": none).
+	RTMP, HTTP []netloop.Address
+	Admin      string
+	// ChunkSize is the size of the RTMP chunks sent, in bytes.
+	ChunkSize int
+	Live      Live
+	// Reload reads the configuration again and puts it in force.
+	Reload func() ([]admin.Change, error)
+}
+
+// Live are the options that can change while the server runs.
+type Live struct {
+	Net           netloop.Settings
+	Streams       stream.Options
+	Web           web.Settings
+	Token         string
+	StatsInterval time.Duration
+	// Shutdown is how long a good-bye may take.
+	Shutdown time.Duration
+}
+
+// Server is a live server.
+type Server struct {
+	options Options
+	log     *slog.Logger
+	live    atomic.Pointer[Live]
+	streams *stream.Registry
+	engine  *netloop.Engine
+	handoff *web.Handoff
+	web     *web.Server
+	admin   *admin.Admin
+	lns     []*netloop.Listener
+
+	draining                 atomic.Bool
+	reloadsOK, reloadsFailed atomic.Uint64
+	ended                    ended
+	rates                    rates
+	started                  time.Time
+}
+
+// New binds all listeners; connections are served from then on.
+func New(o Options) (*Server, error) {
+	s := &Server{options: o, log: o.Logger, started: time.Now()}
+	s.live.Store(&o.Live)
+	s.streams = stream.NewRegistry(o.Live.Streams, s.notice)
+	if err := s.start(); err != nil {
+		s.abort()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) start() error {
+	if err := s.startWeb(); err != nil {
+		return err
+	}
+	var err error
+	s.engine, err = netloop.New(netloop.Options{
+		Logger: s.log, Loops: s.options.Loops, ChunkSize: s.options.ChunkSize,
+		Streams: s.streams, Settings: s.options.Live.Net,
+		HTTP: s.handoff.Deliver, Reserved: httpflv.Reserved,
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.listen(); err != nil {
+		return err
+	}
+	return s.startAdmin()
+}
+
+func (s *Server) startWeb() (err error) {
+	s.handoff = web.NewHandoff(&net.TCPAddr{})
+	limits := s.options.Live.Net.Limits
+	s.web, err = web.New(web.Options{
+		Logger: s.log, Handoff: s.handoff, Settings: s.options.Live.Web,
+		Streams: s.list, IsLive: isLive,
+		ReturnToLoop: func(c net.Conn, prefix []byte, remote net.Addr) error {
+			return s.engine.Return(c, prefix, remote)
+		},
+		HeaderTimeout: limits.RequestHeaderTimeout, IdleTimeout: limits.IdleTimeout,
+		ShutdownTimeout: s.options.Live.Shutdown,
+	})
+	return err
+}
+
+// isLive reports whether an event loop answers r.
+func isLive(r *http.Request) bool {
+	_, ok := httpflv.ParseLive(httpflv.FromRequest(r), httpflv.Reserved)
+	return ok
+}
+
+func (s *Server) listen() error {
+	open := func(all []netloop.Address, listen func(netloop.Address) (*netloop.Listener, error)) error {
+		for _, a := range all {
+			ln, err := listen(a)
+			if err != nil {
+				return err
+			}
+			s.lns = append(s.lns, ln)
+		}
+		return nil
+	}
+	if err := open(s.options.RTMP, s.engine.ListenRTMP); err != nil {
+		return err
+	}
+	return open(s.options.HTTP, s.engine.ListenHTTP)
+}
+
+func (s *Server) startAdmin() (err error) {
+	if s.options.Admin == "" {
+		return nil
+	}
+	s.admin, err = admin.New(admin.Options{
+		Logger: s.log, Listen: s.options.Admin, Server: s, Version: s.options.Version,
+		Token:    func() string { return s.live.Load().Token },
+		Draining: s.draining.Load,
+	})
+	if err != nil {
+		return err
+	}
+	s.log.Info("listening", "protocol", "admin", "addr", s.admin.Addr().String())
+	return nil
+}
+
+// abort undoes what a start that failed half-way did.
+func (s *Server) abort() {
+	for _, ln := range s.lns {
+		ln.Close()
+	}
+	if s.engine != nil {
+		s.engine.Close()
+	}
+	if s.web != nil {
+		s.web.Close()
+	}
+}
+
+// Apply puts live options in force.
+func (s *Server) Apply(l Live) error {
+	if err := s.web.Apply(l.Web); err != nil {
+		return fmt.Errorf("apply http settings: %w", err)
+	}
+	s.engine.SetSettings(l.Net)
+	s.streams.SetOptions(l.Streams)
+	s.live.Store(&l)
+	return nil
+}
+
+// Run serves until ctx is done, then says good-bye to everybody.
+func (s *Server) Run(ctx context.Context) error {
+	background, stop := context.WithCancel(context.Background())
+	defer stop()
+	failed := make(chan error, 2)
+	go func() { failed <- s.web.Run(background) }()
+	if s.admin != nil {
+		go func() { failed <- s.admin.Run(background) }()
+	} else {
+		go func() { <-background.Done(); failed <- nil }()
+	}
+	go s.report(background)
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	err = errors.Join(err, s.shutdown())
+	stop()
+	if err == nil {
+		err = errors.Join(<-failed, <-failed)
+	}
+	s.log.Info("stopped", "uptime", time.Since(s.started).Round(time.Second).String())
+	return err
+}
+
+// shutdown takes no more connections, ends those that there are, and stops
+// the loops. Whoever does not go in time is cut off.
+func (s *Server) shutdown() error {
+	timeout := s.live.Load().Shutdown
+	s.log.Info("shutting down", "timeout", timeout.String())
+	s.draining.Store(true)
+	for _, ln := range s.lns {
+		ln.Close()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	if err := s.engine.Drain(ctx); err != nil {
+		s.log.Warn("connections were cut off", "reason", err.Error())
+	}
+	return s.engine.Close()
+}

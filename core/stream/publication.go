@@ -1,0 +1,234 @@
+package stream
+
+import (
+	"github.com/millrace/millrace/core/media"
+)
+
+// Publisher is who feeds a stream, as far as the policies need to know.
+type Publisher struct {
+	// Peer is the remote IP address, Query the whole publish query.
+	Peer, Query string
+	// ID, Protocol and RemoteAddr are for people.
+	ID, Protocol, RemoteAddr string
+	// Evict ends the connection because another took its place or somebody
+	// asked for it. It is called from any goroutine and must not block.
+	Evict func(reason string)
+	// Metadata makes the frame of an onMetaData that tells what was seen, for
+	// a publisher that sends none of its own. May be nil: no metadata then.
+	Metadata Metadata
+}
+
+// Metadata makes the frame of an onMetaData that tells what was seen. The
+// stream seals it.
+type Metadata func(hasAudio, hasVideo bool) *media.Frame
+
+// Publication is one publisher's session on a stream. Write, SetMetadata and
+// Close are for the publisher's goroutine only.
+type Publication struct {
+	Stream    *Stream
+	Publisher Publisher
+
+	session   uint64
+	metadata  Metadata
+	expect    [2]bool // announced by metadata or a sequence header
+	gated     bool    // no keyframe yet
+	firstDTS  int64
+	lastMedia int64 // ns, under s.mu; the session's start until media comes
+	sawMedia  bool
+	settled   bool // it is known which media it has
+}
+
+// settleTime is how long, in ms of a stream's own time, an announced medium is
+// waited for before it counts as absent.
+const settleTime = 500
+
+// Write appends one frame with the timestamp that travelled with it; it
+// arrived at now. The frame belongs to the stream from then on. It reports
+// whether the publication still owns the stream: false after an eviction.
+func (p *Publication) Write(f *media.Frame, ts uint32, now int64) bool {
+	s := p.Stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pub != p {
+		return false
+	}
+	s.counters.BytesIn.Add(uint64(len(f.Payload())))
+	s.counters.FramesIn.Add(1)
+	if f.Kind == media.Video && f.IsMedia() {
+		s.counters.VideoFrames.Add(1)
+	}
+	f.Arrived = now
+	o := s.registry.Options()
+	switch {
+	case f.Is(media.Config):
+		p.config(f, o)
+	case f.IsMedia():
+		p.media(f, ts, now, o)
+	default:
+		f.DTS = s.timeline.place(f.Kind)
+		p.append(f, o)
+	}
+	return true
+}
+
+// SetMetadata replaces the stream's onMetaData by the publisher's own; audio
+// and video tell what it announces.
+func (p *Publication) SetMetadata(m Metadata, audio, video bool, now int64) bool {
+	s := p.Stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pub != p {
+		return false
+	}
+	p.metadata = m
+	p.expect[0] = p.expect[0] || audio
+	p.expect[1] = p.expect[1] || video
+	if p.settled {
+		p.announce(now, s.registry.Options())
+	}
+	return true
+}
+
+func (p *Publication) append(f *media.Frame, o *Options) {
+	s := p.Stream
+	f.State = s.state.Load()
+	f.Next = f.State
+	f.Seal()
+	s.append(f, o)
+}
+
+// config puts a sequence header in force, unless it is the one in force
+// already: some encoders repeat it with each keyframe.
+func (p *Publication) config(f *media.Frame, o *Options) {
+	s := p.Stream
+	p.expect[index(f.Kind)] = true
+	state := s.state.Load()
+	current := state.Audio
+	if f.Kind == media.Video {
+		current = state.Video
+	}
+	if sameData(current, f) {
+		return
+	}
+	f.DTS = s.timeline.place(f.Kind)
+	f.State = state
+	f.Seal()
+	f.Next = s.setState(func(st *media.State) {
+		if f.Kind == media.Video {
+			st.Video = f
+		} else {
+			st.Audio = f
+		}
+	})
+	s.append(f, o)
+}
+
+func (p *Publication) media(f *media.Frame, ts uint32, now int64, o *Options) {
+	s := p.Stream
+	p.lastMedia = now
+	if p.gate(f) {
+		s.counters.Ignored.Add(1)
+		return
+	}
+	dts, corrected := s.timeline.stamp(f.Kind, ts, now)
+	if corrected {
+		if s.counters.Corrections.Add(1) == 1 {
+			s.registry.notify(Notice{Stream: s, What: Corrected, TS: ts, DTS: dts})
+		}
+	}
+	f.DTS = dts
+	if !p.sawMedia {
+		p.sawMedia = true
+		p.firstDTS = dts
+	}
+	p.saw(f, now, o)
+	p.append(f, o)
+	p.settle(f, o)
+}
+
+// gate reports whether a video frame must wait for the session's first
+// keyframe: no decoder could start before it.
+func (p *Publication) gate(f *media.Frame) bool {
+	if f.Kind != media.Video || !p.gated {
+		return false
+	}
+	p.gated = !f.Is(media.Keyframe)
+	return p.gated
+}
+
+// saw notes that a medium is really there, and tells viewers if that is news.
+func (p *Publication) saw(f *media.Frame, now int64, o *Options) {
+	s := p.Stream
+	st := s.state.Load()
+	video := f.Kind == media.Video
+	if video && st.HasVideo || !video && st.HasAudio {
+		return
+	}
+	s.setState(func(st *media.State) {
+		if video {
+			st.HasVideo, st.VideoCodec = true, f.Codec
+		} else {
+			st.HasAudio, st.AudioCodec = true, f.Codec
+		}
+	})
+	if p.settled {
+		s.registry.notify(Notice{Stream: s, What: LateTrack, Kind: f.Kind})
+		p.announce(now, o)
+	}
+}
+
+// announce puts an onMetaData in force that tells what was seen so far, if it
+// is news. Before any viewer can have started it is not in the ring: each
+// gets it at the start.
+func (p *Publication) announce(now int64, o *Options) {
+	s := p.Stream
+	if p.metadata == nil {
+		return
+	}
+	state := s.state.Load()
+	f := p.metadata(state.HasAudio, state.HasVideo)
+	if f == nil || sameData(state.Metadata, f) {
+		return
+	}
+	f.Arrived = now
+	f.DTS = s.timeline.place(media.Data)
+	f.State = state
+	f.Seal()
+	f.Next = s.setState(func(st *media.State) { st.Metadata = f })
+	if s.watched {
+		s.append(f, o)
+	}
+}
+
+// settle decides whether it is known which media the session has: each
+// announced one was seen, or has had its chance.
+func (p *Publication) settle(f *media.Frame, o *Options) {
+	if p.settled {
+		return
+	}
+	s := p.Stream
+	st := s.state.Load()
+	complete := (st.HasAudio || !p.expect[0]) && (st.HasVideo || !p.expect[1])
+	if !complete && f.DTS-p.firstDTS < settleTime {
+		return
+	}
+	p.settled = true
+	p.announce(f.Arrived, o)
+	s.watched = true
+	s.ready.Store(true)
+	s.registry.notify(Notice{Stream: s, What: Settled})
+}
+
+// Owns reports whether the publication still feeds its stream.
+func (p *Publication) Owns() bool {
+	p.Stream.mu.Lock()
+	defer p.Stream.mu.Unlock()
+	return p.Stream.pub == p
+}
+
+// LastMedia is when media last came, in ns; before that, when the session began.
+func (p *Publication) LastMedia() int64 {
+	p.Stream.mu.Lock()
+	defer p.Stream.mu.Unlock()
+	return p.lastMedia
+}

@@ -1,0 +1,212 @@
+package stream
+
+import (
+	"bytes"
+	"sync"
+	"sync/atomic"
+
+	"github.com/millrace/millrace/core/media"
+)
+
+// Waker is somebody who wants to know that a stream has something new: a
+// frame, a change of its readiness, its end. Wake may be called from any
+// goroutine and must not block.
+type Waker interface{ Wake(*Stream) }
+
+// Stream is one live stream. Its methods may be called from any goroutine.
+type Stream struct {
+	Key Key
+	// ID is unique over the life of the process.
+	ID uint64
+	// Since is when it was first published, in ns.
+	Since int64
+
+	registry *Registry
+	ring     ring
+	// gop is the sequence number of the keyframe that newcomers start at, 0
+	// for none: they wait for the next.
+	gop   atomic.Uint64
+	state atomic.Pointer[media.State]
+	// ready is set once it is known which media the session has: newcomers
+	// wait for it.
+	ready atomic.Bool
+	ended atomic.Bool
+	// end is the reason of the end, set before ended.
+	end string
+
+	wakers   atomic.Pointer[[]Waker]
+	counters Counters
+
+	mu       sync.Mutex
+	pub      *Publication // nil while lost
+	session  uint64
+	lostAt   int64
+	timeline timeline
+	key      uint64 // newest keyframe's sequence number
+	keyDTS   int64
+	keyAt    int64 // when it arrived
+	gopBytes int64
+	stop     func() // stops the grace timer
+	busy     contention
+	watched  bool // was ready once: viewers may have started
+}
+
+// Counters are a stream's running totals.
+type Counters struct {
+	BytesIn, FramesIn, VideoFrames, Corrections, Ignored atomic.Uint64
+	// Those of viewers are added up by their writers: Dropped counts frames
+	// left out because of lag, Gaps those that had fallen off the ring.
+	BytesOut, FramesOut, Dropped, Gaps, Skips, GOPDrops atomic.Uint64
+	// Viewers by protocol, in the order of [Protocols].
+	Viewers [3]atomic.Int64
+}
+
+// Protocols are the names of the ways to watch, in the order of
+// Counters.Viewers.
+var Protocols = [3]string{"rtmp", "http-flv", "ws-flv"}
+
+// Counters returns the stream's totals.
+func (s *Stream) Counters() *Counters { return &s.counters }
+
+// State is what decoders need before the next frame.
+func (s *Stream) State() *media.State { return s.state.Load() }
+
+// Head is the sequence number that the next frame will get.
+func (s *Stream) Head() uint64 { return s.ring.head.Load() }
+
+// At returns frame seq, or nil if the ring does not hold it.
+func (s *Stream) At(seq uint64) *media.Frame { return s.ring.at(seq) }
+
+// Ended reports whether nothing will follow what the ring holds, and why.
+func (s *Stream) Ended() (reason string, ended bool) {
+	if !s.ended.Load() {
+		return "", false
+	}
+	return s.end, true
+}
+
+// Subscribe has w woken from now on. A waker subscribes once.
+func (s *Stream) Subscribe(w Waker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var next []Waker
+	if old := s.wakers.Load(); old != nil {
+		next = append(next, *old...)
+	}
+	next = append(next, w)
+	s.wakers.Store(&next)
+}
+
+// Unsubscribe ends what Subscribe began.
+func (s *Stream) Unsubscribe(w Waker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.wakers.Load()
+	if old == nil {
+		return
+	}
+	var next []Waker
+	for _, o := range *old {
+		if o != w {
+			next = append(next, o)
+		}
+	}
+	s.wakers.Store(&next)
+}
+
+// Wake tells all wakers of news. A publisher's loop calls it once per batch
+// of frames that it read.
+func (s *Stream) Wake() {
+	if ws := s.wakers.Load(); ws != nil {
+		for _, w := range *ws {
+			w.Wake(s)
+		}
+	}
+}
+
+// setState puts a changed state in force and returns it. Under s.mu.
+func (s *Stream) setState(change func(*media.State)) *media.State {
+	next := *s.state.Load()
+	change(&next)
+	s.state.Store(&next)
+	return &next
+}
+
+// append numbers f and puts it into the ring. Under s.mu.
+func (s *Stream) append(f *media.Frame, o *Options) {
+	if f.Kind == media.Video && f.Is(media.Keyframe) && f.IsMedia() {
+		f.Key = keyIsSelf
+		s.startGOP(f, o)
+	} else {
+		f.Key = s.key
+		if f.Kind == media.Audio && f.IsMedia() && s.key != 0 && f.DTS < s.keyDTS {
+			f.Flags |= media.Early
+		}
+	}
+	s.ring.push(f)
+	s.registry.bytes.Add(int64(f.Size()))
+	s.gopBytes += int64(f.Size())
+	s.trim(f.Arrived, o)
+}
+
+func (s *Stream) startGOP(f *media.Frame, o *Options) {
+	s.key = s.ring.head.Load()
+	s.keyDTS = f.DTS
+	s.keyAt = f.Arrived
+	s.gopBytes = 0
+	if o.GOPCache {
+		s.gop.Store(s.key)
+	} else {
+		s.gop.Store(0)
+	}
+}
+
+// trim lets the oldest frames go that the caps do not allow. Under s.mu.
+func (s *Stream) trim(now int64, o *Options) {
+	if s.gop.Load() != 0 && (s.gopBytes > o.GOPMaxBytes || now-s.keyAt > int64(o.GOPMaxAge)) {
+		s.dropGOP()
+	}
+	r := &s.ring
+	keep := s.keep()
+	for tail := r.tail.Load(); tail < keep; tail++ {
+		if r.bytes.Load() <= o.RingBytes && now-r.at(tail).Arrived <= int64(o.RingTime) {
+			break
+		}
+		s.registry.bytes.Add(-r.drop())
+	}
+	s.registry.enforce(s)
+}
+
+func (s *Stream) dropGOP() {
+	s.gop.Store(0)
+	s.counters.GOPDrops.Add(1)
+}
+
+// keep is the oldest sequence number that must stay: the cached GOP's first,
+// or the newest frame.
+func (s *Stream) keep() uint64 {
+	if gop := s.gop.Load(); gop != 0 {
+		return gop
+	}
+	return s.ring.head.Load() - 1
+}
+
+// shed drops the backlog before the cached GOP, and with all set the GOP too.
+// It returns the bytes freed. Under s.mu.
+func (s *Stream) shed(all bool) (freed int64) {
+	if all && s.gop.Load() != 0 {
+		s.dropGOP()
+	}
+	for keep := s.keep(); s.ring.tail.Load() < keep; {
+		freed += s.ring.drop()
+	}
+	s.registry.bytes.Add(-freed)
+	return freed
+}
+
+// backlog is what shed(false) would free, about: all bytes but the GOP's.
+func (s *Stream) backlog() int64 { return s.ring.bytes.Load() - s.gopBytes }
+
+func sameData(a, b *media.Frame) bool {
+	return a != nil && b != nil && bytes.Equal(a.Payload(), b.Payload())
+}
