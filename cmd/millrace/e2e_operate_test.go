@@ -72,6 +72,7 @@ func (s *server) rewrite(t *testing.T, from, to string) {
 func TestReload(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, conf{"http.list": "true", "stream.play_wait": `"1s"`})
+	srv.quiet = false // a file that cannot be loaded is an error
 	srv.feed(t, "live/x", sourceTags(t, "small"))
 	srv.waitStream(t, "live/x")
 	crowd := startCrowd(t, srv, "live/x", 1, digests(t, "small"), nil)

@@ -93,7 +93,7 @@ func checkEpisode(t *testing.T, srv *server, addr string) {
 	if len(lines) > 2 {
 		t.Errorf("%d log lines about %s", len(lines), addr)
 	}
-	for _, key := range []string{"app", "stream", "protocol", "lag_ms", "socket_bytes", "since", "action"} {
+	for _, key := range []string{"stream", "client_id", "protocol", "lag_ms", "socket_queue", "no_progress_for", "action"} {
 		if lines[0][key] == "" {
 			t.Errorf("no %s in the log line %v", key, lines[0])
 		}

@@ -3,6 +3,7 @@ package netloop
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
@@ -49,8 +50,13 @@ type conn struct {
 	reason            string // for people; the first one counts
 	// inCallback: gnet closes it when the callback returns. finishing: it is
 	// shut down once out is empty. dead: nothing may be done with it.
-	inCallback, finishing, dead bool
+	// lent: net/http has it now.
+	inCallback, finishing, dead, lent bool
 }
+
+// userTimeoutMargin is how much longer the kernel waits for a silent peer than
+// we do.
+const userTimeoutMargin = 10 * time.Second
 
 // handler is a protocol's side of a connection; loop goroutine only.
 type handler interface {
@@ -78,6 +84,11 @@ func (c *conn) opened(gc gnet.Conn) gnet.Action {
 	c.since = c.loop.now()
 	c.progress = c.since
 	c.loop.conns[c.id] = c
+	if stall := c.engine.Settings().Viewers.StallTimeout; stall > 0 {
+		// It ends peers with a closed window too, so our own policy, which
+		// says why, must come first.
+		tcpOption(c.fd, unix.TCP_USER_TIMEOUT, int((stall+userTimeoutMargin)/time.Millisecond))
+	}
 	c.loop.stats.conns.Add(1)
 	return c.callback(func() {
 		c.handler.open()
@@ -141,7 +152,7 @@ func (c *conn) closed(err error) {
 	if err != nil {
 		c.because(causePeer, "connection closed by peer")
 	}
-	c.because(causeServer, "server is shutting down")
+	c.because(causeServer, shuttingDown)
 	c.dead = true
 	l.guard(nil, c.handler.closed)
 	if v := c.viewer; v != nil {
@@ -155,7 +166,9 @@ func (c *conn) closed(err error) {
 	l.stats.conns.Add(-1)
 	l.load.Add(-1)
 	c.engine.gate.leave(c.ticket)
-	c.engine.totals.closed(c.protocol, c.cause)
+	if !c.lent {
+		c.engine.totals.closed(c.protocol, c.cause)
+	}
 }
 
 // send queues bytes of the connection's own and sends what can be sent. A
@@ -220,6 +233,9 @@ func (c *conn) finish(why cause, reason string) {
 		return
 	}
 	c.because(why, reason)
+	if c.viewer != nil {
+		c.loop.leave(c.viewer, reason)
+	}
 	c.finishing = true
 	c.setDeadline(c.loop.now() + int64(c.engine.Settings().Viewers.StallTimeout))
 	c.flush()

@@ -195,6 +195,7 @@ func (e *Engine) enroll(nc net.Conn, c *conn) {
 func (e *Engine) enrollFailed(c *conn, err error) {
 	c.loop.load.Add(-1)
 	e.gate.leave(c.ticket)
+	e.totals.closed(c.protocol, causeServer)
 	e.log.Warn("connection was not taken", "remote_addr", c.peer.String(), "reason", err.Error())
 }
 
@@ -234,10 +235,15 @@ func (e *Engine) Close() error {
 	return err
 }
 
-// Drain ends all streams and viewers with their protocol's good-bye and
-// returns when their connections are gone, or ctx is done.
+// Drain ends all streams: publishers are told, viewers get what is left and
+// their protocol's good-bye. It returns when all connections are gone, or ctx
+// is done.
 func (e *Engine) Drain(ctx context.Context) error {
 	e.draining.Store(true)
+	e.options.Streams.Each(func(s *stream.Stream) bool {
+		s.Kick(shuttingDown)
+		return true
+	})
 	for _, l := range e.loops {
 		l.post(l.drainAll)
 	}
@@ -258,6 +264,9 @@ func (e *Engine) Drain(ctx context.Context) error {
 		}
 	}
 }
+
+// shuttingDown is the reason that peers and the log are given.
+const shuttingDown = "server is shutting down"
 
 // addrPort is the address of a TCP peer; the zero value for any other.
 func addrPort(a net.Addr) netip.AddrPort {

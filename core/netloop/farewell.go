@@ -86,19 +86,23 @@ func (l *loop) end(v *viewer, reason string) {
 		return
 	}
 	c := v.conn
-	if v.cursor.Inside != nil {
-		// The frame's rest is copied out: from here on the connection only
-		// has to send what it has.
-		c.out = append(v.rest(), c.out...)
-	}
+	l.leave(v, reason)
 	c.out = v.player.farewell(c.out, reason)
-	l.engine.viewerStopped(v, reason)
-	l.detach(v)
 	if v.player.afterwards() {
 		c.finish(causeServer, reason)
 		return
 	}
 	c.flush()
+}
+
+// leave has v watch no more. The rest of the frame that it is inside of is
+// copied: from here on its connection only has to send what it has.
+func (l *loop) leave(v *viewer, reason string) {
+	if v.cursor.Inside != nil {
+		v.conn.out = append(v.rest(), v.conn.out...)
+	}
+	l.engine.viewerStopped(v, reason)
+	l.detach(v)
 }
 
 // rest is a copy of what is left of the frame that v is inside of.

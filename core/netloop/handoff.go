@@ -28,7 +28,7 @@ func (c *loanedConn) Close() error {
 			return
 		}
 		err = c.TCPConn.Close()
-		c.engine.gate.leave(c.ticket)
+		c.engine.lost(c.ticket)
 	})
 	return err
 }
@@ -46,9 +46,15 @@ func (h *httpConn) handOff() {
 		return
 	}
 	e, t, peer, prefix := c.engine, c.ticket, c.peer, h.buf
-	c.ticket, h.buf = ticket{}, nil
+	c.ticket, h.buf, c.lent = ticket{}, nil, true
 	c.kill(causeServer, "went on to net/http")
 	go e.lend(fd, t, peer, prefix)
+}
+
+// lost is the end of a connection that no loop has.
+func (e *Engine) lost(t ticket) {
+	e.gate.leave(t)
+	e.totals.closed(protocolHTTP, causeServer)
 }
 
 // lend wraps fd for net/http. It runs on a goroutine of its own: these are
@@ -58,14 +64,14 @@ func (e *Engine) lend(fd int, t ticket, peer netip.AddrPort, prefix []byte) {
 	nc, err := net.FileConn(f)
 	f.Close()
 	if err != nil {
-		e.gate.leave(t)
+		e.lost(t)
 		e.log.Warn("hand over to net/http", "remote_addr", peer.String(), reasonKey, err.Error())
 		return
 	}
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
 		nc.Close()
-		e.gate.leave(t)
+		e.lost(t)
 		return
 	}
 	lent := &loanedConn{TCPConn: tcp, engine: e, peer: peer, ticket: t}

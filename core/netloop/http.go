@@ -25,6 +25,7 @@ const serverName = "millrace"
 type httpConn struct {
 	conn *conn
 	buf  []byte // an incomplete head, or requests behind the one that waits
+	busy bool   // has had a request
 
 	// The request that waits for its stream, or is served.
 	head    httpflv.Head
@@ -51,6 +52,9 @@ func (h *httpConn) data(b []byte) {
 	case h.waiting:
 		h.keep(b)
 	default:
+		if h.busy && len(h.buf) == 0 {
+			h.expectHead()
+		}
 		h.keep(b)
 		h.parse()
 	}
@@ -81,7 +85,7 @@ func (h *httpConn) parse() {
 			h.handOff()
 			return
 		}
-		h.buf = h.buf[n:]
+		h.buf, h.busy = h.buf[n:], true
 		h.trustProxy(head)
 		h.serveLive(head, live)
 	}
@@ -232,7 +236,7 @@ func (h *httpConn) timeout(now int64) {
 		if !c.finishing && !c.dead {
 			h.parse()
 		}
-	case len(h.buf) == 0 && c.bytesIn > 0:
+	case len(h.buf) == 0 && h.busy:
 		c.finish(causeTimeout, "idle (limits.idle_timeout)")
 	default:
 		h.refuse(httpflv.Head{}, httpflv.Refusal{
@@ -243,11 +247,7 @@ func (h *httpConn) timeout(now int64) {
 }
 
 func (h *httpConn) drain() {
-	if v := h.conn.viewer; v != nil {
-		h.conn.loop.end(v, "server is shutting down")
-		return
-	}
-	h.conn.finish(causeServer, "server is shutting down")
+	h.conn.finish(causeServer, shuttingDown)
 }
 
 func (h *httpConn) closed() {

@@ -149,12 +149,7 @@ func (g *gatekeeper) init(e *Engine) {
 
 // enter admits a connection from ip or says why not.
 func (g *gatekeeper) enter(ip netip.Addr, known bool) (ticket, string) {
-	limits := &g.engine.Settings().Limits
-	most := g.most
-	if limits.Connections > 0 {
-		most = min(most, limits.Connections)
-	}
-	if g.open.Add(1) > int64(most) {
+	if g.open.Add(1) > int64(g.limit()) {
 		g.open.Add(-1)
 		return ticket{}, refusedConnections
 	}
@@ -164,6 +159,14 @@ func (g *gatekeeper) enter(ip netip.Addr, known bool) (ticket, string) {
 		return ticket{}, refusedPerIP
 	}
 	return t, ""
+}
+
+// limit is the most connections there may be.
+func (g *gatekeeper) limit() int {
+	if n := g.engine.Settings().Limits.Connections; n > 0 {
+		return min(n, g.most)
+	}
+	return g.most
 }
 
 // count notes that t's connection comes from ip, if that may have one more.

@@ -154,10 +154,13 @@ func (l *loop) rearm() {
 	l.clock.set(due)
 }
 
-// drainAll says good-bye to everybody.
+// drainAll says good-bye to everybody but viewers: their streams have ended,
+// they go when they have got the rest.
 func (l *loop) drainAll() {
 	for _, c := range l.conns {
-		l.guard(c, func() { c.handler.drain() })
+		if c.viewer == nil {
+			l.guard(c, c.handler.drain)
+		}
 	}
 	l.rearm()
 }

@@ -126,7 +126,7 @@ func (h *rtmpConn) onPublish(ev rtmp.EventPublish) {
 		return
 	}
 	if c.engine.draining.Load() {
-		h.refusePublish(ev.StreamID, rtmp.CodePublishRejected, k, "server is shutting down")
+		h.refusePublish(ev.StreamID, rtmp.CodePublishRejected, k, shuttingDown)
 		return
 	}
 	p, err := newPublisher(h, k, ev)
@@ -183,17 +183,8 @@ func (h *rtmpConn) kick(reason string) {
 }
 
 func (h *rtmpConn) drain() {
-	const reason = "server is shutting down"
-	switch p := h.publisher; {
-	case p != nil:
-		h.unpublish(true, reason)
-		h.session.EndPublish(p.streamID, rtmp.CodeUnpublishSuccess, reason)
-		h.answer()
-		h.conn.finish(causeServer, reason)
-	case h.conn.viewer != nil:
-		h.conn.loop.end(h.conn.viewer, reason)
-	default:
-		h.conn.finish(causeServer, reason)
+	if h.publisher == nil { // a publisher was told when its stream ended
+		h.conn.finish(causeServer, shuttingDown)
 	}
 }
 

@@ -84,11 +84,8 @@ func (h *rtmpConn) stopPlay(reason string) {
 		c.loop.waiting.remove(h.key, c)
 	}
 	if v := c.viewer; v != nil {
-		if v.cursor.Inside != nil {
-			c.out = append(v.rest(), c.out...)
-		}
-		c.engine.viewerStopped(v, reason)
-		c.loop.detach(v)
+		c.loop.leave(v, reason)
+		c.flush()
 	}
 }
 

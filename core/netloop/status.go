@@ -59,7 +59,10 @@ func (c *conn) status() ClientStatus {
 	s := ClientStatus{
 		ID: c.idString(), Protocol: string(c.protocol), RemoteAddr: c.peer.String(),
 		BytesIn: c.bytesIn, BytesOut: c.bytesOut,
-		SocketQueue: socketQueue(c.fd), Since: c.since,
+		Since: c.since,
+	}
+	if c.blocked {
+		s.SocketQueue = socketQueue(c.fd)
 	}
 	c.handler.describe(&s)
 	if v := c.viewer; v != nil {

@@ -23,11 +23,7 @@ func (w *waiting) init(l *loop) {
 // add has c wait for k. It reports false if too many wait already.
 func (w *waiting) add(k stream.Key, c *conn, as waiter) bool {
 	e := w.loop.engine
-	limits := &e.Settings().Limits
-	most := int64(limits.Waiting)
-	if limits.Connections > 0 {
-		most = min(most, int64(limits.Connections)/4)
-	}
+	most := min(int64(e.Settings().Limits.Waiting), int64(e.gate.limit())/4)
 	if e.totals.waiting.Add(1) > most {
 		e.totals.waiting.Add(-1)
 		return false

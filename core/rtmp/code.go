@@ -14,7 +14,6 @@ const (
 	CodePublishStart     = "NetStream.Publish.Start"
 	CodeUnpublishSuccess = "NetStream.Unpublish.Success"
 
-	CodeDataStart          = "NetStream.Data.Start"
 	CodePlayFailed         = "NetStream.Play.Failed"
 	CodePlayReset          = "NetStream.Play.Reset"
 	CodePlayStart          = "NetStream.Play.Start"

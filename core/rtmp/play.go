@@ -43,13 +43,10 @@ func (s *Session) AcceptPlay(streamID uint32) error {
 		s.status(streamID, CodePlayReset, "playing and resetting "+name)
 	}
 	s.status(streamID, CodePlayStart, "started playing "+name)
-	s.data(streamID, "|RtmpSampleAccess", true, true)
-	s.data(streamID, "onStatus", &amf.Object{Props: []amf.Property{{Name: "code", Value: CodeDataStart}}})
+	// The data messages |RtmpSampleAccess and NetStream.Data.Start that
+	// Flash was sent are left out: libavformat makes a data stream of codec
+	// "none" and tags of them, and nobody else looks at them.
 	return nil
-}
-
-func (s *Session) data(streamID uint32, name string, values ...any) {
-	s.send(dataStream, streamID, message.Data{Name: name, Values: values})
 }
 
 // RejectPlay refuses with CodePlayStreamNotFound or CodePlayFailed.

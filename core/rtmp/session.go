@@ -87,11 +87,11 @@ func (s *Session) TakeOutput() []byte { return s.takeOutput() }
 // was awaited.
 func (s *Session) Feed(b []byte) error {
 	s.received += uint64(len(b))
-	if s.hs != nil && s.err == nil {
-		b = s.shakeHands(b)
-	}
 	if s.err != nil || s.state == Ended {
 		return s.err
+	}
+	if s.hs != nil {
+		b = s.shakeHands(b)
 	}
 	s.in.Feed(b)
 	if s.wait != nil {

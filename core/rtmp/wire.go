@@ -11,7 +11,6 @@ import (
 const (
 	controlStream = 2
 	commandStream = 3
-	dataStream    = 5
 )
 
 // defaultChunkSize holds in both directions until Set Chunk Size.

@@ -2,28 +2,13 @@ package web
 
 import (
 	"net/http"
-	"slices"
-	"strings"
-)
 
-// AllowOrigin returns the Access-Control-Allow-Origin value for a request from
-// origin ("" when it has none), or "" to send none, and whether the answer
-// differs by origin, in which case it needs "Vary: Origin". It is exported so
-// that live answers, which the event loop writes, follow the same rule.
-func AllowOrigin(allowed []string, origin string) (value string, vary bool) {
-	if slices.Contains(allowed, "*") {
-		return "*", false
-	}
-	match := func(a string) bool { return strings.EqualFold(a, origin) }
-	if origin != "" && slices.ContainsFunc(allowed, match) {
-		return origin, true
-	}
-	return "", len(allowed) > 0
-}
+	"github.com/millrace/millrace/core/httpflv"
+)
 
 // setCORS lets pages of the allowed origins read the answer.
 func setCORS(h http.Header, allowed []string, origin string) (ok bool) {
-	value, vary := AllowOrigin(allowed, origin)
+	value, vary := httpflv.CORS{Origins: allowed}.Allow(origin)
 	if vary {
 		h.Add("Vary", "Origin")
 	}

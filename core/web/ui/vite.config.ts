@@ -1,14 +1,27 @@
-import { defineConfig } from 'vite';
+import { readFileSync } from 'node:fs';
+import { defineConfig, type Plugin } from 'vite';
 
 // `npm run dev` serves the page by Vite and takes streams from a Millrace on
 // this machine. The server embeds what `npm run build` leaves in dist/.
 const server = 'http://127.0.0.1:8501';
 
+// licenses puts the licences of what is bundled beside the page. es6-promise
+// comes inside mpegts.js.
+function licenses(...packages: string[]): Plugin {
+  return {
+    name: 'licenses',
+    generateBundle() {
+      const texts = packages.map((name) => `## ${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, 'utf8')}`);
+      this.emitFile({ type: 'asset', fileName: 'licenses.md', source: `# Licences of bundled packages\n\n${texts.join('\n\n')}` });
+    },
+  };
+}
+
 export default defineConfig({
+  plugins: [licenses('mpegts.js', 'es6-promise')],
   build: {
     outDir: 'dist',
     assetsDir: 'assets', // core/web serves these as immutable: names carry a hash
-    license: { fileName: 'licenses.md' }, // of what is bundled; served beside the page
     chunkSizeWarningLimit: 600, // mpegts.js is one piece
   },
   server: {
