@@ -179,32 +179,55 @@ func (s *Server) Apply(l Live) error {
 func (s *Server) Run(ctx context.Context) error {
 	background, stop := context.WithCancel(context.Background())
 	defer stop()
-	failed := make(chan error, 2)
-	go func() { failed <- s.web.Run(background) }()
-	if s.admin != nil {
-		go func() { failed <- s.admin.Run(background) }()
-	} else {
-		go func() { <-background.Done(); failed <- nil }()
-	}
+	web := start(s.web.Run)
+	private := start(s.runAdmin)
 	go s.report(background)
 
 	var err error
 	select {
 	case <-ctx.Done():
-	case err = <-failed:
+	case err = <-web.failed:
+	case err = <-private.failed:
 	}
-	err = errors.Join(err, s.shutdown())
-	stop()
-	if err == nil {
-		err = errors.Join(<-failed, <-failed)
-	}
+	err = errors.Join(err, s.shutdown(web), private.stop())
 	s.log.Info("stopped", "uptime", time.Since(s.started).Round(time.Second).String())
 	return err
 }
 
+func (s *Server) runAdmin(ctx context.Context) error {
+	if s.admin == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return s.admin.Run(ctx)
+}
+
+// part is something that runs until it is stopped or fails.
+type part struct {
+	cancel context.CancelFunc
+	failed chan error // one value, when it has ended
+}
+
+func start(run func(context.Context) error) *part {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &part{cancel: cancel, failed: make(chan error, 1)}
+	go func() {
+		p.failed <- run(ctx)
+		close(p.failed)
+	}()
+	return p
+}
+
+// stop ends the part and returns what it failed with, if that was not seen
+// yet.
+func (p *part) stop() error {
+	p.cancel()
+	return <-p.failed
+}
+
 // shutdown takes no more connections, ends those that there are, and stops
 // the loops. Whoever does not go in time is cut off.
-func (s *Server) shutdown() error {
+func (s *Server) shutdown(web *part) error {
 	timeout := s.live.Load().Shutdown
 	s.log.Info("shutting down", "timeout", timeout.String())
 	s.draining.Store(true)
@@ -213,8 +236,15 @@ func (s *Server) shutdown() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
+	web.cancel()
 	if err := s.engine.Drain(ctx); err != nil {
 		s.log.Warn("connections were cut off", "reason", err.Error())
 	}
-	return s.engine.Close()
+	var err error
+	select {
+	case err = <-web.failed:
+	case <-ctx.Done():
+		err = s.web.Close()
+	}
+	return errors.Join(err, s.engine.Close())
 }

@@ -1,8 +1,6 @@
 package main_test
 
 import (
-	"errors"
-	"io"
 	"testing"
 	"time"
 )
@@ -36,11 +34,8 @@ func (s *server) capturing(t *testing.T, protocol, path string, limit time.Durat
 func (c *capture) end(t *testing.T) []tag {
 	t.Helper()
 	<-c.done
-	if !errors.Is(c.err, io.EOF) {
-		t.Errorf("%s after %d tags: %v; want a clean end", c.protocol, len(c.tags), c.err)
-	}
-	if ws, ok := c.viewer.(*wsViewer); ok && ws.frames.code != 1000 && c.err == io.EOF {
-		t.Errorf("%s: close code %d", c.protocol, ws.frames.code)
+	if err := cleanEnd(c.viewer, c.err, wsNormal); err != nil {
+		t.Errorf("%s after %d tags: %v", c.protocol, len(c.tags), err)
 	}
 	return c.tags
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -42,6 +43,34 @@ func TestChromium(t *testing.T) {
 		})
 	}
 }
+
+// TestChromiumClick plays a stream from the page's list.
+func TestChromiumClick(t *testing.T) {
+	t.Parallel()
+	heavy(t)
+	srv := startServer(t, nil)
+	publishLoop(t, srv.rtmpURL("live/x"), source(t, "gop10"))
+	srv.waitStream(t, "live/x")
+	ctx := startChromium(t)
+	button := `li[data-stream="live/x"] button`
+	if err := chromedp.Run(ctx, chromedp.Navigate("http://"+srv.http[0]+"/"), chromedp.WaitVisible(button)); err != nil {
+		t.Fatalf("the page does not list the stream: %v", err)
+	}
+	var waited float64
+	err := chromedp.Run(ctx, chromedp.Evaluate(clickAndWait, &waited, func(p *runtime.EvaluateParams) *runtime.EvaluateParams {
+		return p.WithAwaitPromise(true)
+	}))
+	if err != nil {
+		t.Fatalf("play from the list: %v", err)
+	}
+	t.Logf("first frame shown %.0f ms after the click", waited)
+	waitPicture(t, ctx, func(p pictureState) bool { return p.State == "playing" && p.Time > 0.5 })
+}
+
+// clickAndWait gives the ms from the click to the first frame on the screen.
+const clickAndWait = `new Promise((done) => { const begin = performance.now();
+document.querySelector('#video').requestVideoFrameCallback(() => done(performance.now() - begin));
+document.querySelector('li[data-stream="live/x"] button').click() })`
 
 // pictureState is what the page's video element shows.
 type pictureState struct {

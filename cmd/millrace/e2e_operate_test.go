@@ -257,7 +257,7 @@ func TestShutdown(t *testing.T) {
 	idle := dialTCP(t, srv.http[0])
 	srv.startWaiting(t, "/live/none.flv")
 	srv.stop(t)
-	crowd.end(t)
+	crowd.end(t, wsGoingAway)
 	for _, r := range players {
 		r.succeed(t)
 	}

@@ -49,15 +49,28 @@ func (c *rtmpConn) awaitStart() error {
 // StreamEOF and UnpublishNotify.
 func (v *rtmpViewer) next() (tag, error) {
 	for {
-		m, err := v.read()
+		m, err := v.step()
 		if err != nil {
 			return tag{}, v.end(err)
 		}
-		switch m.kind {
-		case audioTag, videoTag, scriptTag:
+		if m.kind != command {
 			return tag{kind: m.kind, ts: m.ts, body: m.body}, nil
-		case command:
+		}
+	}
+}
+
+// step reads one message, and notes commands.
+func (v *rtmpViewer) step() (message, error) {
+	for {
+		m, err := v.read()
+		switch {
+		case err != nil:
+			return m, err
+		case m.kind == command:
 			v.noteCommand(m.body)
+			return m, nil
+		case m.kind == audioTag || m.kind == videoTag || m.kind == scriptTag:
+			return m, nil
 		}
 	}
 }

@@ -52,3 +52,17 @@ func TestProxyProtocol(t *testing.T) {
 		}
 	})
 }
+
+// TestIPv6 listens on both loopback addresses.
+func TestIPv6(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, conf{"rtmp.listen": `["[::1]:0", "127.0.0.1:0"]`, "http.listen": `["[::1]:0", "127.0.0.1:0"]`})
+	srv.feed(t, "live/x", sourceTags(t, "small"))
+	srv.waitStream(t, "live/x")
+	for i := range 2 {
+		other := &server{rtmp: srv.rtmp[i:], http: srv.http[i:]}
+		for _, protocol := range protocols {
+			nextThat(t, other.watch(t, protocol, "live/x", nil), "a keyframe", tag.isKeyframe)
+		}
+	}
+}

@@ -39,7 +39,7 @@ func TestRepublish(t *testing.T) {
 	}
 
 	second.signal(syscall.SIGTERM)
-	crowd.end(t)
+	crowd.end(t, wsNormal)
 	srv.waitGone(t, "live/x")
 	for _, f := range ffmpegs {
 		f.succeed(t)
@@ -76,13 +76,15 @@ func bothSessions(t *testing.T, got, first, second sums) {
 // digest identifies a frame.
 type digest [md5.Size]byte
 
+func sum(g tag) digest { return md5.Sum(g.body) }
+
 // digests are those of the video frames of a source.
 func digests(t *testing.T, name string) map[digest]bool {
 	t.Helper()
 	set := map[digest]bool{}
 	for _, g := range sourceTags(t, name) {
 		if g.isVideo() {
-			set[md5.Sum(g.body)] = true
+			set[sum(g)] = true
 		}
 	}
 	return set
@@ -151,11 +153,11 @@ func (m *member) take(g tag, first, second map[digest]bool) error {
 	if !g.isVideo() {
 		return nil
 	}
-	sum := md5.Sum(g.body)
+	hash := sum(g)
 	switch {
-	case first[sum] && m.second == 0:
+	case first[hash] && m.second == 0:
 		m.first++
-	case !second[sum]:
+	case !second[hash]:
 		return errors.New("a frame of neither session, or of the first after the second")
 	case m.second == 0 && m.headers == 0:
 		return errors.New("the second session has no configuration of its own")
@@ -187,24 +189,30 @@ func (c *crowd) eventually(t *testing.T, what string, ok func(*member) bool) {
 	eventually(t, what, all)
 }
 
-// end wants a clean end for all.
-func (c *crowd) end(t *testing.T) {
+// end wants a clean end for all, over WebSocket with the given close code.
+func (c *crowd) end(t *testing.T, code int) {
 	t.Helper()
 	c.wg.Wait()
 	for _, m := range c.members {
-		if err := cleanEnd(m.viewer, m.err); err != nil {
+		if err := cleanEnd(m.viewer, m.err, code); err != nil {
 			t.Fatalf("a viewer over %s: %v", m.protocol, err)
 		}
 	}
 }
 
+// Close codes of a WebSocket (RFC 6455 section 7.4.1).
+const (
+	wsNormal    = 1000
+	wsGoingAway = 1001
+)
+
 // cleanEnd checks how a viewer ended.
-func cleanEnd(v viewer, err error) error {
+func cleanEnd(v viewer, err error, code int) error {
 	if !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w, want a clean end", err)
 	}
-	if ws, ok := v.(*wsViewer); ok && ws.frames.code != 1000 && ws.frames.code != 1001 {
-		return fmt.Errorf("close code %d", ws.frames.code)
+	if ws, ok := v.(*wsViewer); ok && ws.frames.code != code {
+		return fmt.Errorf("close code %d, want %d", ws.frames.code, code)
 	}
 	return nil
 }
@@ -249,7 +257,7 @@ func TestGracePassed(t *testing.T) {
 	pub.cut()
 	for _, v := range viewers {
 		_, err := collect(v, time.Now().Add(patience))
-		if err := cleanEnd(v, err); err != nil {
+		if err := cleanEnd(v, err, wsNormal); err != nil {
 			t.Errorf("%T: %v", v, err)
 		}
 	}

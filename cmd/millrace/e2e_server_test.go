@@ -42,13 +42,21 @@ func baseConf() conf {
 // where it must stop on SIGTERM with exit status 0 and a log without errors.
 func startServer(t *testing.T, overrides conf, env ...string) *server {
 	t.Helper()
+	cmd := serverCommand()
+	cmd.Env = append(cmd.Env, env...)
+	return startServerAs(t, cmd, overrides)
+}
+
+// startServerAs is startServer with a prepared command, to which it adds the
+// arguments.
+func startServerAs(t *testing.T, cmd *exec.Cmd, overrides conf) *server {
+	t.Helper()
 	c := baseConf()
 	maps.Copy(c, overrides)
 	file := filepath.Join(t.TempDir(), "millrace.toml")
 	writeFile(t, file, c.toml())
-	cmd := serverCommand("serve", "-c", file)
+	cmd.Args = append(cmd.Args, "serve", "-c", file)
 	cmd.Dir = filepath.Dir(file)
-	cmd.Env = append(cmd.Env, env...)
 	log := &serverLog{}
 	cmd.Stderr = log
 	s := &server{log: log, config: file, quiet: true, token: strings.Trim(c["admin.token"], `"`)}

@@ -72,5 +72,7 @@ func (m Metadata) Live(hasAudio, hasVideo bool) *media.Frame {
 	b = amf.Append0(b, onMetaData)
 	b = amf.Append0(b, props)
 	b = append(b, make([]byte, media.Tailroom)...)
-	return media.NewFrame(media.Data, b, 0)
+	f := media.NewFrame(media.Data, b, 0)
+	f.Flags = media.Metadata
+	return f
 }

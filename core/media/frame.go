@@ -16,6 +16,8 @@ const (
 	// Early marks a frame that arrived after the GOP's keyframe but whose
 	// DTS is before it: a viewer that starts at the keyframe does without it.
 	Early
+	// Metadata marks an onMetaData.
+	Metadata
 )
 
 // Frame is one coded frame, sequence header or script message of a stream,

@@ -5,7 +5,9 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/millrace/millrace/core/amf"
 	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/flv"
 	"github.com/millrace/millrace/core/httpflv"
 	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/core/ws"
@@ -24,7 +26,7 @@ func (v *viewer) appendState(dst []byte, first *media.Frame) []byte {
 		metadata = current.Metadata
 	}
 	if metadata != nil && metadata != known.Metadata {
-		dst = v.appendCopy(dst, metadata, first.Timestamp())
+		dst = v.appendCopy(dst, v.ownMetadata(metadata), first.Timestamp())
 	}
 	if now.Video != nil && now.Video != known.Video && v.cursor.Video {
 		dst = v.appendCopy(dst, now.Video, first.Timestamp())
@@ -33,6 +35,22 @@ func (v *viewer) appendState(dst []byte, first *media.Frame) []byte {
 		dst = v.appendCopy(dst, now.Audio, first.Timestamp())
 	}
 	return dst
+}
+
+// ownMetadata is metadata that speaks only of the media that v gets: mpegts.js
+// waits for each that it is told of.
+func (v *viewer) ownMetadata(f *media.Frame) *media.Frame {
+	if v.cursor.Video && v.cursor.Audio {
+		return f
+	}
+	m, err := flv.ParseMetadata(f.Payload(), amf.Limits{})
+	if err != nil {
+		return f
+	}
+	st := v.cursor.Stream.State()
+	own := m.Live(st.HasAudio && v.cursor.Audio, st.HasVideo && v.cursor.Video)
+	own.Seal()
+	return own
 }
 
 // appendCopy appends a sequence header or metadata as if it were sent at ts:

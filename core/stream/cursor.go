@@ -228,6 +228,9 @@ func (c *Cursor) Wants(f *media.Frame) bool {
 	switch f.Kind {
 	case media.Video:
 		return c.Video
+	case media.Data:
+		// It tells of both media; who wants one was told of that one.
+		return f.Flags&media.Metadata == 0 || c.Video && c.Audio
 	case media.Audio:
 		return c.Audio && !(f.Flags&media.Early != 0 && f.Key == c.Gate)
 	}

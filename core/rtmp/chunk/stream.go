@@ -37,9 +37,9 @@ func (s *stream) take(h header) {
 	}
 }
 
-// continues reports whether a chunk goes on with the message in progress.
-// Continuations "SHOULD" be of type 3 (section 5.3.2.2 shows no other); like
-// ffmpeg we take the other types too, unless they announce another message.
+// continues reports whether a chunk goes on with the message in progress. All
+// its chunks but the first "SHOULD use" type 3 (section 5.3.1.2.4); like ffmpeg
+// we take the other types too, unless they announce another message.
 func (s *stream) continues(h header) bool {
 	return s.room != nil && (h.format >= 2 || h.length == s.length && h.typ == s.typ)
 }
