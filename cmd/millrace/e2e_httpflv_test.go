@@ -58,7 +58,7 @@ func (w wrapper) reader(conn net.Conn) *bufio.Reader {
 
 // exchange sends a request and reads status line and header of the answer.
 func exchange(conn net.Conn, r *bufio.Reader, request string, want int) (textproto.MIMEHeader, error) {
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(conn, request); err != nil {
 		return nil, err
 	}

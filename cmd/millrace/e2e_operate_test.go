@@ -257,7 +257,7 @@ func TestShutdown(t *testing.T) {
 	idle := dialTCP(t, srv.http[0])
 	srv.startWaiting(t, "/live/none.flv")
 	srv.stop(t)
-	crowd.end(t, wsGoingAway)
+	crowd.end(t, wsGoingAway, wsNormal)
 	for _, r := range players {
 		r.succeed(t)
 	}
@@ -267,8 +267,21 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// TestRestartedNothingLeft stops an empty server at once.
-func TestRestartedNothingLeft(t *testing.T) {
+// TestShutdownInGrace stops a server whose publisher is away.
+func TestShutdownInGrace(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, conf{"stream.reconnect_grace": `"10m"`})
+	f := srv.feed(t, "live/x", sourceTags(t, "small"))
+	crowd := startCrowd(t, srv, "live/x", 2, digests(t, "small"), nil)
+	crowd.eventually(t, "frames", func(m *member) bool { return m.video > 10 })
+	f.cut()
+	srv.waitStreamThat(t, "live/x", "is lost", func(s *streamInfo) bool { return s.State == "lost" })
+	srv.stop(t)
+	crowd.end(t, wsGoingAway, wsNormal)
+}
+
+// TestShutdownOfIdleServer stops an empty server at once.
+func TestShutdownOfIdleServer(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, conf{"server.shutdown_timeout": `"10m"`})
 	srv.stop(t)

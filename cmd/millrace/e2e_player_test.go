@@ -68,6 +68,7 @@ func pauseAndResume(t *testing.T, v *rtmpViewer) {
 			t.Fatalf("wait for the pause: %v", err)
 		}
 	}
+	time.Sleep(1500 * time.Millisecond) // the pause
 	v.say(t, "pause", false, 0.0)
 	if g := nextThat(t, v, "video again", tag.isVideo); !g.isKeyframe() {
 		t.Error("video does not go on with a keyframe")

@@ -46,7 +46,7 @@ func tryPublish(addr, path string, preface ...byte) (*publisher, error) {
 		c.Close()
 		return nil, err
 	}
-	_ = c.SetDeadline(time.Time{})
+	_ = c.SetReadDeadline(time.Time{})
 	p := &publisher{rtmpConn: c, gone: make(chan struct{})}
 	go p.drain()
 	return p, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -189,12 +190,12 @@ func (c *crowd) eventually(t *testing.T, what string, ok func(*member) bool) {
 	eventually(t, what, all)
 }
 
-// end wants a clean end for all, over WebSocket with the given close code.
-func (c *crowd) end(t *testing.T, code int) {
+// end wants a clean end for all, over WebSocket with one of the close codes.
+func (c *crowd) end(t *testing.T, codes ...int) {
 	t.Helper()
 	c.wg.Wait()
 	for _, m := range c.members {
-		if err := cleanEnd(m.viewer, m.err, code); err != nil {
+		if err := cleanEnd(m.viewer, m.err, codes...); err != nil {
 			t.Fatalf("a viewer over %s: %v", m.protocol, err)
 		}
 	}
@@ -207,12 +208,12 @@ const (
 )
 
 // cleanEnd checks how a viewer ended.
-func cleanEnd(v viewer, err error, code int) error {
+func cleanEnd(v viewer, err error, codes ...int) error {
 	if !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w, want a clean end", err)
 	}
-	if ws, ok := v.(*wsViewer); ok && ws.frames.code != code {
-		return fmt.Errorf("close code %d, want %d", ws.frames.code, code)
+	if ws, ok := v.(*wsViewer); ok && !slices.Contains(codes, ws.frames.code) {
+		return fmt.Errorf("close code %d, want %v", ws.frames.code, codes)
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func dialRTMP(addr string, wrap func(net.Conn) io.Reader, preface ...byte) (*rtm
 	}
 	c := &rtmpConn{Conn: conn, in: &countingReader{r: r}, out: chunkWriter{size: 128}}
 	c.r = newChunkReader(c.in)
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	if err := c.handshake(); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("handshake: %w", err)

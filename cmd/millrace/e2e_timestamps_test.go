@@ -149,6 +149,26 @@ func TestJumpingTimestamps(t *testing.T) {
 	}
 }
 
+// TestJitter moves single timestamps back a little.
+func TestJitter(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, nil)
+	p := srv.publish(t, "live/x")
+	capture := srv.capturing(t, "ws-flv", "live/x", patience)
+	tags := firstSeconds(sourceTags(t, "small"), 4)
+	for i := range tags {
+		if i%7 == 6 && tags[i].ts > 500 {
+			tags[i].ts -= 60
+		}
+	}
+	startFeedOnce(p, tags, 0)()
+	got := capture.end(t)
+	if o := checkOrder(t, got); o.video < 95 {
+		t.Errorf("%d video frames", o.video)
+	}
+	noJump(t, mediaTags(got))
+}
+
 // noJump wants no more than a second between two tags of the stream.
 func noJump(t *testing.T, tags []tag) {
 	t.Helper()

@@ -237,7 +237,7 @@ func readAnswer(t *testing.T, r *bufio.Reader) {
 }
 
 // readLive reads the answer to getLive for a second.
-func readLive(t *testing.T, conn net.Conn, r *bufio.Reader) {
+func readLive(t *testing.T, conn net.Conn, r *bufio.Reader) viewer {
 	t.Helper()
 	header, err := exchange(conn, r, "", 200)
 	if err != nil {
@@ -247,6 +247,7 @@ func readLive(t *testing.T, conn net.Conn, r *bufio.Reader) {
 	if o := checkOrder(t, readFor(t, v, time.Second)); o.video < 10 {
 		t.Errorf("%d video frames", o.video)
 	}
+	return v
 }
 
 // keptAlive goes from the pages to a stream on one connection.
@@ -265,6 +266,32 @@ func keptAlive(t *testing.T, srv *server) {
 	readAnswer(t, r)
 	sendAll(t, conn, getLive)
 	readLive(t, conn, r)
+}
+
+// TestAfterTheEnd asks again on a connection whose stream has ended: there is an
+// answer, or the connection is closed.
+func TestAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, nil)
+	f := srv.feed(t, "live/x", sourceTags(t, "small"))
+	srv.waitStream(t, "live/x")
+	conn := dialTCP(t, srv.http[0])
+	r := bufio.NewReader(conn)
+	sendAll(t, conn, getLive)
+	v := readLive(t, conn, r)
+	f.halt()
+	if err := f.stopCleanly("x"); err != nil {
+		t.Fatal(err)
+	}
+	readToEnd(t, v, patience)
+	if _, err := io.WriteString(conn, getPage); err != nil {
+		return
+	}
+	if _, err := r.Peek(1); err == nil {
+		readAnswer(t, r)
+	} else if timeout, is := err.(net.Error); is && timeout.Timeout() {
+		t.Error("neither an answer nor a close")
+	}
 }
 
 // pipelined sends all requests before it reads an answer.

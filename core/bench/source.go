@@ -62,7 +62,7 @@ func (s *source) videoDue() time.Duration {
 }
 
 func (s *source) audioDue() time.Duration {
-	return time.Duration(s.audio) * samplesPerFrame * time.Second / sampleRate
+	return time.Duration(float64(s.audio) / audioRate * float64(time.Second))
 }
 
 // next returns the next tag, stamped.
@@ -76,8 +76,7 @@ func (s *source) next(now time.Time) tag {
 		t.data = s.picture(int(s.video % uint64(s.pictures)))
 		s.video++
 	}
-	i := bytes.Index(t.data[:stampWithin/2], stampID[:])
-	putStamp(t.data[i:], stamp{at: now, number: number})
+	putStamp(t.data[bytes.Index(t.data, stampID[:]):], stamp{at: now, number: number})
 	return t
 }
 

@@ -44,15 +44,23 @@ var (
 	ErrUnsupported = errors.New("enhanced RTMP header")
 )
 
-// ParseHeader reads the header of tag data (E.4.2.1, E.4.3.1).
+// ParseHeader reads the header of the tag data of an audio or video tag
+// (E.4.2.1, E.4.3.1).
 func ParseHeader(kind media.Kind, b []byte) (Header, error) {
 	if len(b) == 0 {
 		return Header{}, ErrEmpty
 	}
+	parse := parseVideo
 	if kind == media.Audio {
-		return parseAudio(b)
+		parse = parseAudio
 	}
-	return parseVideo(b)
+	h, err := parse(b)
+	// Some encoders send headers with nothing behind them. In force, such a
+	// sequence header would take the real one from newcomers.
+	if err == nil && h.Size == len(b) && h.Flags&media.EndOfSequence == 0 {
+		return Header{}, ErrEmpty
+	}
+	return h, err
 }
 
 const (

@@ -55,15 +55,32 @@ func (m Metadata) Announces() (audio, video bool) {
 	return audio, video
 }
 
-// fileOnly are properties of a finished file: in a live stream players would
-// show a fixed length, or seek by an index that is not there.
-var fileOnly = []string{"duration", "filesize", "keyframes", "lasttimestamp", "lastkeyframetimestamp", "canSeekToEnd"}
+// Properties that viewers do not get.
+var (
+	// fileOnly describe a finished file: in a live stream players would show
+	// a fixed length, or seek by an index that is not there.
+	fileOnly = []string{"duration", "filesize", "keyframes", "lasttimestamp", "lastkeyframetimestamp", "canSeekToEnd"}
+	// seen are told afresh.
+	seen = []string{"hasAudio", "hasVideo"}
+	// audioOnly and videoOnly go with a medium that is not there: ffmpeg as
+	// an RTMP player waits for each whose codec id is named, whatever the id.
+	audioOnly = []string{"audiocodecid", "audiodatarate", "audiosamplerate", "audiosamplesize", "audiochannels", "stereo"}
+	videoOnly = []string{"videocodecid", "videodatarate", "width", "height", "framerate"}
+)
+
+// maxLive bounds a live onMetaData in bytes, since each viewer gets a copy of
+// its own.
+const maxLive = 64 << 10
 
 // Live returns the frame of an onMetaData for viewers: the publisher's
-// properties without those that only a file has, and what was really seen.
+// properties without those that only a file has, or a medium that is not
+// there, and what was really seen. One that would be huge is left with the
+// latter.
 func (m Metadata) Live(hasAudio, hasVideo bool) *media.Frame {
 	props := slices.DeleteFunc(slices.Clone(m.Props), func(p amf.Property) bool {
-		return p.Name == "hasAudio" || p.Name == "hasVideo" || slices.Contains(fileOnly, p.Name)
+		return slices.Contains(fileOnly, p.Name) || slices.Contains(seen, p.Name) ||
+			!hasAudio && slices.Contains(audioOnly, p.Name) ||
+			!hasVideo && slices.Contains(videoOnly, p.Name)
 	})
 	props = append(props,
 		amf.Property{Name: "hasVideo", Value: hasVideo},
@@ -71,6 +88,9 @@ func (m Metadata) Live(hasAudio, hasVideo bool) *media.Frame {
 	b := make([]byte, media.Headroom, 512)
 	b = amf.Append0(b, onMetaData)
 	b = amf.Append0(b, props)
+	if len(b) > maxLive && len(m.Props) > 0 {
+		return Metadata{}.Live(hasAudio, hasVideo)
+	}
 	b = append(b, make([]byte, media.Tailroom)...)
 	f := media.NewFrame(media.Data, b, 0)
 	f.Flags = media.Metadata

@@ -103,8 +103,8 @@ func (l *Live) set(h Head) *Refusal {
 		return nil
 	}
 	if l.WebSocket = asksWebSocket(h); l.WebSocket {
-		if reason := wrongUpgrade(h); reason != "" {
-			return &Refusal{Status: http.StatusUpgradeRequired, Reason: reason}
+		if refusal := wrongUpgrade(h); refusal != nil {
+			return refusal
 		}
 		l.WSKey = h.Get("Sec-WebSocket-Key")
 	}

@@ -108,9 +108,9 @@ var liveCases = []liveCase{
 	{name: "WebSocket without Connection", target: "/live/s.flv", fields: strings.Replace(upgradeFields, ", Upgrade", "", 1), want: "426 no Connection: Upgrade in a WebSocket handshake (does a proxy drop it?)"},
 	{name: "WebSocket 8", target: "/live/s.flv", fields: strings.Replace(upgradeFields, "13", "8", 1), want: "426 Sec-WebSocket-Version is not 13"},
 	{name: "WebSocket without version", target: "/live/s.flv", fields: strings.Replace(upgradeFields, "-Version", "-X", 1), want: "426 Sec-WebSocket-Version is not 13"},
-	{name: "WebSocket without key", target: "/live/s.flv", fields: strings.Replace(upgradeFields, "-Key", "-X", 1), want: "426 malformed Sec-WebSocket-Key"},
-	{name: "WebSocket, short key", target: "/live/s.flv", fields: strings.Replace(upgradeFields, "dGhl", "", 1), want: "426 malformed Sec-WebSocket-Key"},
-	{name: "WebSocket, two keys", target: "/live/s.flv", fields: upgradeFields + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", want: "426 malformed Sec-WebSocket-Key"},
+	{name: "WebSocket without key", target: "/live/s.flv", fields: strings.Replace(upgradeFields, "-Key", "-X", 1), want: "400 malformed Sec-WebSocket-Key"},
+	{name: "WebSocket, short key", target: "/live/s.flv", fields: strings.Replace(upgradeFields, "dGhl", "", 1), want: "400 malformed Sec-WebSocket-Key"},
+	{name: "WebSocket, two keys", target: "/live/s.flv", fields: upgradeFields + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", want: "400 malformed Sec-WebSocket-Key"},
 
 	{name: "POST", method: "POST", target: "/live/s.flv"},
 	{name: "PUT", method: "PUT", target: "/live/s.flv"},

@@ -15,10 +15,19 @@ func asksWebSocket(h Head) bool {
 		(h.HasToken("Upgrade", "websocket") || h.Get("Sec-WebSocket-Key") != "")
 }
 
-// wrongUpgrade says what is missing in a WebSocket handshake, RFC 6455
-// section 4.2.1.
-func wrongUpgrade(h Head) string {
-	key, keys := h.fields.first("Sec-WebSocket-Key")
+// wrongUpgrade answers a WebSocket handshake that lacks something (RFC 6455
+// section 4.2.1): 426 where another upgrade would do, 400 for a bad key.
+func wrongUpgrade(h Head) *Refusal {
+	if reason := wrongVersion(h); reason != "" {
+		return &Refusal{Status: http.StatusUpgradeRequired, Reason: reason}
+	}
+	if key, keys := h.fields.first("Sec-WebSocket-Key"); keys != 1 || !ws.ValidKey(key) {
+		return badRequest("malformed Sec-WebSocket-Key")
+	}
+	return nil
+}
+
+func wrongVersion(h Head) string {
 	switch {
 	case h.Minor < 1:
 		return "WebSocket needs HTTP/1.1"
@@ -28,8 +37,6 @@ func wrongUpgrade(h Head) string {
 		return "no Connection: Upgrade in a WebSocket handshake (does a proxy drop it?)"
 	case h.Joined("Sec-WebSocket-Version") != "13":
 		return "Sec-WebSocket-Version is not 13"
-	case keys != 1 || !ws.ValidKey(key):
-		return "malformed Sec-WebSocket-Key"
 	}
 	return ""
 }

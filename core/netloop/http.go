@@ -33,7 +33,9 @@ type httpConn struct {
 	key     stream.Key
 	waiting bool
 	form    formKind
-	ws      *wsInput
+	// discarded is what came behind the request, in bytes.
+	discarded int
+	ws        *wsInput
 }
 
 func (h *httpConn) open() { h.expectHead() }
@@ -48,7 +50,7 @@ func (h *httpConn) data(b []byte) {
 	case h.ws != nil:
 		h.ws.data(b)
 	case h.conn.viewer != nil:
-		// What a viewer sends behind its request has no meaning any more.
+		h.discard(len(b))
 	case h.waiting:
 		h.keep(b)
 	default:
@@ -57,6 +59,15 @@ func (h *httpConn) data(b []byte) {
 		}
 		h.keep(b)
 		h.parse()
+	}
+}
+
+// discard lets go of what a viewer sends behind its request: it has no
+// meaning any more. Who goes on and on with it is closed.
+func (h *httpConn) discard(n int) {
+	h.discarded += n
+	if limit := h.conn.engine.Settings().Limits.ConnectionBuffer; h.discarded > limit {
+		h.conn.kill(causeLimit, "viewer sent more than limits.connection_buffer behind its request")
 	}
 }
 

@@ -27,8 +27,9 @@ type Cursor struct {
 	// Dropped counts frames that were skipped, Skips how often.
 	Dropped, Skips uint64
 
-	join    uint64 // head at the join: frames before it do not count as lag
+	join    uint64 // head at the join or newest skip: frames before it do not count as lag
 	fallen  bool   // the newest skip was because frames had fallen off the ring
+	late    bool   // waits because of a skip, not by its own wish
 	waiting uint64 // waits for a keyframe at or past this number; 0: does not
 }
 
@@ -95,15 +96,15 @@ func (c *Cursor) start(end uint64) bool {
 		return false
 	}
 	if !c.keyed() {
-		c.Seq = max(c.firstMedia(end), 1)
+		c.moveTo(c.firstMedia(end), 0)
 		return true
 	}
 	if gop := s.gop.Load(); gop != 0 && !c.Live && s.At(gop) != nil {
-		c.Seq, c.Gate = gop, gop
+		c.moveTo(gop, gop)
 		return true
 	}
 	c.Seq = c.join
-	c.waiting = c.join
+	c.wait(c.join, false)
 	return true
 }
 
@@ -111,21 +112,42 @@ func (c *Cursor) start(end uint64) bool {
 // before the head, so that something comes at once, or at the first of a
 // stream that has just begun.
 func (c *Cursor) firstMedia(end uint64) uint64 {
+	tail := c.Stream.ring.tail.Load()
 	if c.join <= 1 {
-		return c.Stream.ring.tail.Load()
+		return tail
 	}
-	return min(c.join, end) - 1
+	return max(tail, min(c.join, end)-1)
 }
 
-// resume ends the wait for a keyframe once one came.
+// resume ends the wait for a keyframe once one came, or once it is known that
+// none will.
 func (c *Cursor) resume(end uint64) bool {
 	key := c.newestKey(end)
+	to, gate := key, key
 	if key < c.waiting {
-		return false
+		if c.keyed() || !c.Stream.ready.Load() {
+			return false
+		}
+		to, gate = max(c.waiting, end-1), 0
 	}
-	c.drop(key - min(c.Seq, key))
-	c.Seq, c.Gate, c.waiting = key, key, 0
+	if c.late {
+		c.drop(to - min(c.Seq, to))
+	}
+	c.moveTo(to, gate)
 	return true
+}
+
+// moveTo has the viewer go on at frame seq; gate is that too if it is a
+// keyframe, else 0. As at the join, what is there already is no lag: else a
+// GOP longer than the allowed lag would be cut off again half sent.
+func (c *Cursor) moveTo(seq, gate uint64) {
+	c.Seq, c.Gate, c.waiting = seq, gate, 0
+	c.join = c.Stream.Head()
+}
+
+// wait has the viewer go on at the first keyframe from seq on.
+func (c *Cursor) wait(seq uint64, late bool) {
+	c.waiting, c.late = seq, late
 }
 
 func (c *Cursor) newestKey(end uint64) uint64 {
@@ -139,17 +161,17 @@ func (c *Cursor) newestKey(end uint64) uint64 {
 // wait for the next.
 func (c *Cursor) skip(end uint64) {
 	c.Skips++
-	if !c.keyed() {
-		c.drop(end - 1 - c.Seq)
-		c.Seq = end - 1
-		return
+	to, gate := end-1, uint64(0)
+	if c.keyed() {
+		to = c.newestKey(end)
+		gate = to
+		if to <= c.Seq || c.Stream.At(to) == nil {
+			c.wait(end, true)
+			return
+		}
 	}
-	if key := c.newestKey(end); key > c.Seq && c.Stream.At(key) != nil {
-		c.drop(key - c.Seq)
-		c.Seq, c.Gate = key, key
-		return
-	}
-	c.waiting = end
+	c.drop(to - c.Seq)
+	c.moveTo(to, gate)
 }
 
 func (c *Cursor) drop(n uint64) {
@@ -165,31 +187,33 @@ func (c *Cursor) drop(n uint64) {
 }
 
 // Pause has the viewer stand still, or go on at the live edge: at a keyframe,
-// if it watches video.
+// if it watches video and missed anything.
 func (c *Cursor) Pause(paused bool) {
 	c.Paused = paused
-	if !paused {
+	if !paused && c.Seq < c.Stream.Head() {
 		c.Rejoin()
 	}
 }
 
-// Rejoin moves a viewer that has started to the newest frame that it can go
-// on at. What it passes over is no loss.
+// Rejoin moves a viewer to the newest frame that it can go on at. What it
+// passes over is no loss.
 func (c *Cursor) Rejoin() {
 	end := c.Stream.Head()
-	if c.Seq == 0 || c.Seq >= end {
+	if c.Seq == 0 {
+		c.join = end
 		return
 	}
-	c.join = end
 	if !c.keyed() {
-		c.Seq = end
+		c.moveTo(end, 0)
 		return
 	}
-	if key := c.newestKey(end); key > c.Seq && c.Stream.At(key) != nil {
-		c.Seq, c.Gate = key, key
+	key := c.newestKey(end)
+	if newer := key > c.Seq || c.waiting != 0 && key >= c.waiting; newer && c.Stream.At(key) != nil {
+		c.moveTo(key, key)
 		return
 	}
-	c.Seq, c.waiting = end, end
+	c.moveTo(end, 0)
+	c.wait(end, false)
 }
 
 // Waiting reports whether the viewer waits for a keyframe.

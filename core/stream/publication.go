@@ -97,6 +97,10 @@ func (p *Publication) append(f *media.Frame, o *Options) {
 	s.append(f, o)
 }
 
+// maxConfig bounds a sequence header, in bytes: each viewer gets a copy of its
+// own at the start. Real ones have some hundred bytes.
+const maxConfig = 64 << 10
+
 // config puts a sequence header in force, unless it is the one in force
 // already: some encoders repeat it with each keyframe.
 func (p *Publication) config(f *media.Frame, o *Options) {
@@ -110,23 +114,26 @@ func (p *Publication) config(f *media.Frame, o *Options) {
 	if sameData(current, f) {
 		return
 	}
+	if len(f.Payload()) > maxConfig {
+		s.counters.Ignored.Add(1)
+		return
+	}
 	f.DTS = s.timeline.place(f.Kind)
-	f.State = state
-	f.Seal()
-	f.Next = s.setState(func(st *media.State) {
+	s.introduce(f, func(st *media.State) {
 		if f.Kind == media.Video {
 			st.Video = f
 		} else {
 			st.Audio = f
 		}
-	})
-	s.append(f, o)
+	}, o)
 }
 
 func (p *Publication) media(f *media.Frame, ts uint32, now int64, o *Options) {
 	s := p.Stream
 	p.lastMedia = now
 	if p.gate(f) {
+		// There is video, it only cannot be shown yet.
+		p.saw(f, now, o)
 		s.counters.Ignored.Add(1)
 		return
 	}
@@ -160,18 +167,21 @@ func (p *Publication) gate(f *media.Frame) bool {
 func (p *Publication) saw(f *media.Frame, now int64, o *Options) {
 	s := p.Stream
 	st := s.state.Load()
-	video := f.Kind == media.Video
-	if video && st.HasVideo || !video && st.HasAudio {
+	known, codec := st.HasAudio, st.AudioCodec
+	if f.Kind == media.Video {
+		known, codec = st.HasVideo, st.VideoCodec
+	}
+	if known && codec == f.Codec {
 		return
 	}
 	s.setState(func(st *media.State) {
-		if video {
+		if f.Kind == media.Video {
 			st.HasVideo, st.VideoCodec = true, f.Codec
 		} else {
 			st.HasAudio, st.AudioCodec = true, f.Codec
 		}
 	})
-	if p.settled {
+	if p.settled && !known {
 		s.registry.notify(Notice{Stream: s, What: LateTrack, Kind: f.Kind})
 		p.announce(now, o)
 	}
@@ -192,12 +202,7 @@ func (p *Publication) announce(now int64, o *Options) {
 	}
 	f.Arrived = now
 	f.DTS = s.timeline.place(media.Data)
-	f.State = state
-	f.Seal()
-	f.Next = s.setState(func(st *media.State) { st.Metadata = f })
-	if s.watched {
-		s.append(f, o)
-	}
+	s.introduce(f, func(st *media.State) { st.Metadata = f }, o)
 }
 
 // settle decides whether it is known which media the session has: each

@@ -50,12 +50,19 @@ type Registry struct {
 
 	mu      sync.RWMutex
 	streams map[Key]*Stream
+	// holders are the streams whose rings count as memory: the live ones, and
+	// those that ended and still have viewers.
+	holders map[*Stream]struct{}
 }
 
 // NewRegistry returns an empty registry. Notices are handed to notices with
-// locks held: it must not block, nor call back.
+// the stream's lock held, so that those of one stream come in order: it must
+// not block, nor call back.
 func NewRegistry(o Options, notices func(Notice)) *Registry {
-	r := &Registry{streams: make(map[Key]*Stream), notices: notices}
+	r := &Registry{
+		streams: make(map[Key]*Stream), holders: make(map[*Stream]struct{}),
+		notices: notices,
+	}
 	r.SetOptions(o)
 	return r
 }
@@ -101,36 +108,26 @@ func (r *Registry) Each(f func(*Stream) bool) {
 // ErrBusy why not.
 func (r *Registry) Publish(k Key, pub Publisher, now int64) (*Publication, error) {
 	for {
-		s, created := r.getOrCreate(k, now)
-		p, err := s.take(pub, now)
+		p, err := r.getOrCreate(k, now).take(pub, now)
 		if errors.Is(err, errEnded) {
 			continue // it ended between look-up and take; the next is new
-		}
-		if err == nil {
-			r.notify(Notice{Stream: s, What: startedOrBack(created)})
 		}
 		return p, err
 	}
 }
 
-func startedOrBack(created bool) What {
-	if created {
-		return Started
-	}
-	return Back
-}
-
-func (r *Registry) getOrCreate(k Key, now int64) (s *Stream, created bool) {
+func (r *Registry) getOrCreate(k Key, now int64) *Stream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s := r.streams[k]; s != nil {
-		return s, false
+		return s
 	}
-	s = &Stream{Key: k, ID: r.nextID.Add(1), Since: now, registry: r}
+	s := &Stream{Key: k, ID: r.nextID.Add(1), Since: now, registry: r}
 	s.ring.init()
 	s.state.Store(&media.State{})
 	r.streams[k] = s
-	return s, true
+	r.holders[s] = struct{}{}
+	return s
 }
 
 var errEnded = errors.New("stream has ended")
@@ -160,95 +157,123 @@ func (s *Stream) take(pub Publisher, now int64) (*Publication, error) {
 
 // install starts a session. Under s.mu.
 func (s *Stream) install(pub Publisher, now int64) *Publication {
-	if s.stop != nil {
-		s.stop()
-		s.stop = nil
+	s.stopTimer()
+	if s.pub != nil {
+		s.lostAt = now
 	}
 	s.session++
 	p := &Publication{Stream: s, Publisher: pub, session: s.session, gated: true, lastMedia: now, metadata: pub.Metadata}
 	s.pub = p
+	what := Started
 	if s.session > 1 {
+		what = Back
 		s.timeline.resume()
 	}
 	s.ready.Store(false)
 	// Its sequence headers are sent even when they equal the last session's,
-	// and what it has is for it to show.
+	// and what it has is for it to show. Nobody starts in the old GOP.
 	s.setState(func(st *media.State) { *st = media.State{Session: s.session, Metadata: st.Metadata} })
+	s.key, s.keyDTS = 0, 0
+	s.gop.Store(0)
+	s.registry.notify(Notice{Stream: s, What: what})
 	return p
+}
+
+// stopTimer ends the grace. Under s.mu.
+func (s *Stream) stopTimer() {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
 }
 
 // Close ends the publication. A clean end (the publisher said so) ends the
 // stream; after any other the stream waits for it to come back.
 func (p *Publication) Close(clean bool, reason string, now int64) {
+	if !clean && p.lose(reason, now) {
+		return
+	}
+	p.Stream.finish(reason, func() bool { return p.Stream.pub == p })
+}
+
+// lose begins the grace, or goes on with it if the session has sent no media.
+// It reports false if there is none.
+func (p *Publication) lose(reason string, now int64) bool {
 	s := p.Stream
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.pub != p {
-		s.mu.Unlock()
-		return
+		return true // another's by now
+	}
+	if p.sawMedia {
+		s.lostAt = now
+	}
+	grace := s.registry.Options().ReconnectGrace
+	rest := grace - time.Duration(now-s.lostAt)
+	if s.lostAt == 0 || rest <= 0 {
+		return false
 	}
 	s.pub = nil
-	grace := s.registry.Options().ReconnectGrace
-	if clean || grace <= 0 || !p.sawMedia {
-		s.mu.Unlock()
-		s.finish(reason)
-		return
-	}
-	s.lostAt = now
-	session := s.session
-	timer := time.AfterFunc(grace, func() { s.expire(session, reason) })
+	timer := time.AfterFunc(rest, func() {
+		s.finish(fmt.Sprintf("%s; nobody came back within %v", reason, grace),
+			func() bool { return s.pub == nil && s.session == p.session })
+	})
 	s.stop = func() { timer.Stop() }
-	s.mu.Unlock()
 	s.registry.notify(Notice{Stream: s, What: Lost, Reason: reason})
+	return true
 }
 
-func (s *Stream) expire(session uint64, reason string) {
-	s.mu.Lock()
-	due := s.pub == nil && s.session == session
-	s.mu.Unlock()
-	if due {
-		s.finish(reason + fmt.Sprintf("; nobody came back within %v", s.registry.Options().ReconnectGrace))
-	}
-}
-
-// finish ends the stream, once: nobody finds it any more, its viewers get
-// what the ring holds and then their end.
-func (s *Stream) finish(reason string) {
+// finish ends the stream, once and if it is due: nobody finds it any more, its
+// viewers get what the ring holds and then their end. It returns the
+// publication that fed it, if any, and whether it did end it.
+func (s *Stream) finish(reason string, due func() bool) (old *Publication, done bool) {
 	r := s.registry
 	r.mu.Lock()
 	s.mu.Lock()
-	if s.ended.Load() || s.pub != nil {
+	if s.ended.Load() || !due() {
 		s.mu.Unlock()
 		r.mu.Unlock()
-		return
+		return nil, false
 	}
-	if r.streams[s.Key] == s {
-		delete(r.streams, s.Key)
-	}
+	delete(r.streams, s.Key)
+	old, s.pub = s.pub, nil
+	s.stopTimer()
 	s.end = reason
 	s.ended.Store(true)
-	r.bytes.Add(-s.ring.bytes.Load())
-	s.mu.Unlock()
+	r.letGo(s)
 	r.mu.Unlock()
 	r.notify(Notice{Stream: s, What: EndedNow, Reason: reason})
+	s.mu.Unlock()
 	s.Wake()
+	return old, true
+}
+
+// release is called when an ended stream has lost a viewer.
+func (r *Registry) release(s *Stream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.letGo(s)
+}
+
+// letGo counts an ended stream's ring no more, unless viewers keep it. Under
+// r.mu and s.mu.
+func (r *Registry) letGo(s *Stream) {
+	if _, held := r.holders[s]; held && !s.watchers() {
+		delete(r.holders, s)
+		r.bytes.Add(-s.ring.bytes.Load())
+	}
 }
 
 // Kick ends the stream at once and its publisher's connection with it. It
 // reports whether there was something to end.
 func (s *Stream) Kick(reason string) bool {
-	s.mu.Lock()
-	if s.ended.Load() {
-		s.mu.Unlock()
-		return false
-	}
-	old := s.pub
-	s.pub = nil
-	s.mu.Unlock()
+	old, done := s.finish(reason, func() bool { return true })
 	if old != nil && old.Publisher.Evict != nil {
 		old.Publisher.Evict(reason)
 	}
-	s.finish(reason)
-	return true
+	return done
 }
 
 // enforce frees backlog when all rings together pass their cap: the largest
@@ -259,43 +284,39 @@ func (r *Registry) enforce(s *Stream) {
 	if limit <= 0 || r.bytes.Load() <= limit {
 		return
 	}
-	freed := s.shed(false)
+	// Some more than must be goes at once, else each frame would have to look
+	// for a victim.
+	goal := limit - limit/32
+	var freed int64
 	for _, all := range []bool{false, true} {
-		for r.bytes.Load() > limit {
-			victim := r.largest(s, all)
+		for r.bytes.Load() > goal {
+			victim, largest := r.largest(s, all)
 			if victim == nil {
 				break
 			}
-			n := victim.shed(all)
-			if victim != s {
-				victim.mu.Unlock()
-			}
-			freed += n
-			if n == 0 {
-				break
-			}
+			freed += victim.shed(all, min(largest, r.bytes.Load()-goal))
+			victim.unlockOther(s)
 		}
+		goal = limit // GOPs: no more than must be
 	}
-	r.notify(Notice{Stream: s, What: Pressure, Freed: freed})
+	if freed > 0 {
+		r.notify(Notice{Stream: s, What: Pressure, Freed: freed})
+	}
 }
 
-// largest returns the stream with the most to shed, locked unless it is self.
-// Under self.mu, so the registry's lock, which comes first, is only tried.
-func (r *Registry) largest(self *Stream, all bool) *Stream {
+// largest returns the stream with the most to shed, locked unless it is self,
+// and how much that is. Under self.mu, so the registry's lock, which comes
+// first, is only tried.
+func (r *Registry) largest(self *Stream, all bool) (best *Stream, most int64) {
 	if !r.mu.TryRLock() {
-		return nil
+		return nil, 0
 	}
 	defer r.mu.RUnlock()
-	var best *Stream
-	var most int64
-	for _, s := range r.streams {
+	for s := range r.holders {
 		if s != self && !s.mu.TryLock() {
 			continue
 		}
-		n := s.backlog()
-		if all {
-			n = s.ring.bytes.Load()
-		}
+		n := s.backlog(all)
 		if n <= most {
 			s.unlockOther(self)
 			continue
@@ -305,7 +326,7 @@ func (r *Registry) largest(self *Stream, all bool) *Stream {
 		}
 		best, most = s, n
 	}
-	return best
+	return best, most
 }
 
 func (s *Stream) unlockOther(self *Stream) {

@@ -40,7 +40,7 @@ type Stream struct {
 	mu       sync.Mutex
 	pub      *Publication // nil while lost
 	session  uint64
-	lostAt   int64
+	lostAt   int64 // when the newest session that sent media was over
 	timeline timeline
 	key      uint64 // newest keyframe's sequence number
 	keyDTS   int64
@@ -97,13 +97,21 @@ func (s *Stream) Subscribe(w Waker) {
 	s.wakers.Store(&next)
 }
 
-// Unsubscribe ends what Subscribe began.
+// Unsubscribe ends what Subscribe began. An ended stream's ring counts as
+// memory until the last waker has gone.
 func (s *Stream) Unsubscribe(w Waker) {
+	if s.unsubscribe(w) && s.ended.Load() {
+		s.registry.release(s)
+	}
+}
+
+// unsubscribe reports whether w was the last.
+func (s *Stream) unsubscribe(w Waker) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.wakers.Load()
 	if old == nil {
-		return
+		return false
 	}
 	var next []Waker
 	for _, o := range *old {
@@ -112,6 +120,13 @@ func (s *Stream) Unsubscribe(w Waker) {
 		}
 	}
 	s.wakers.Store(&next)
+	return len(next) == 0
+}
+
+// watchers reports whether anybody is subscribed.
+func (s *Stream) watchers() bool {
+	ws := s.wakers.Load()
+	return ws != nil && len(*ws) > 0
 }
 
 // Wake tells all wakers of news. A publisher's loop calls it once per batch
@@ -124,12 +139,25 @@ func (s *Stream) Wake() {
 	}
 }
 
-// setState puts a changed state in force and returns it. Under s.mu.
-func (s *Stream) setState(change func(*media.State)) *media.State {
+// setState puts a changed state in force. Under s.mu.
+func (s *Stream) setState(change func(*media.State)) {
 	next := *s.state.Load()
 	change(&next)
 	s.state.Store(&next)
-	return &next
+}
+
+// introduce puts f in force, which changes the state, and in the ring if it
+// has viewers. Under s.mu.
+func (s *Stream) introduce(f *media.Frame, change func(*media.State), o *Options) {
+	next := *s.state.Load()
+	change(&next)
+	f.State, f.Next = s.state.Load(), &next
+	f.Seal()
+	if f.Kind != media.Data || s.watched {
+		s.append(f, o)
+	}
+	// Last: from here on others see f, and it must not change any more.
+	s.state.Store(&next)
 }
 
 // append numbers f and puts it into the ring. Under s.mu.
@@ -191,21 +219,31 @@ func (s *Stream) keep() uint64 {
 	return s.ring.head.Load() - 1
 }
 
-// shed drops the backlog before the cached GOP, and with all set the GOP too.
-// It returns the bytes freed. Under s.mu.
-func (s *Stream) shed(all bool) (freed int64) {
+// shed drops the oldest frames until want bytes are free, or all that may go
+// have gone: those before the cached GOP, and with all set the GOP too. It
+// returns the bytes freed. Under s.mu.
+func (s *Stream) shed(all bool, want int64) (freed int64) {
 	if all && s.gop.Load() != 0 {
 		s.dropGOP()
 	}
-	for keep := s.keep(); s.ring.tail.Load() < keep; {
+	for keep := s.keep(); freed < want && s.ring.tail.Load() < keep; {
 		freed += s.ring.drop()
 	}
 	s.registry.bytes.Add(-freed)
 	return freed
 }
 
-// backlog is what shed(false) would free, about: all bytes but the GOP's.
-func (s *Stream) backlog() int64 { return s.ring.bytes.Load() - s.gopBytes }
+// backlog is how many bytes shed could free. Under s.mu.
+func (s *Stream) backlog(all bool) int64 {
+	held := s.ring.bytes.Load()
+	if s.gop.Load() != 0 && !all {
+		return held - s.gopBytes
+	}
+	if newest := s.ring.at(s.ring.head.Load() - 1); newest != nil {
+		return held - int64(newest.Size())
+	}
+	return held
+}
 
 func sameData(a, b *media.Frame) bool {
 	return a != nil && b != nil && bytes.Equal(a.Payload(), b.Payload())

@@ -6,9 +6,11 @@ import "github.com/millrace/millrace/core/media"
 // wrap, never back within a kind, one offset shared by all tracks.
 //
 // The offset changes only when a track goes back by more than jump, or runs
-// ahead of arrival time by more than that. The interleave is left alone.
+// ahead of arrival time by more than that. A track that the new offset does
+// not suit keeps the one that it had: it has not come to the jump yet, or
+// never will. The interleave is left alone.
 type timeline struct {
-	offset  int64
+	offset  int64 // the newest
 	raw     int64 // newest unwrapped timestamp
 	started bool
 
@@ -18,8 +20,9 @@ type timeline struct {
 }
 
 type track struct {
-	seen bool
-	last int64
+	seen   bool
+	last   int64
+	offset int64 // of its newest frame
 	// step is the newest plausible distance between two frames, in ms.
 	step int64
 }
@@ -52,18 +55,27 @@ func (t *timeline) resume() {
 func (t *timeline) stamp(kind media.Kind, ts uint32, now int64) (dts int64, corrected bool) {
 	tr := &t.tracks[index(kind)]
 	t.unwrap(ts, tr)
-	dts = t.raw + t.offset
-	switch {
-	case t.jumped(tr, dts, now):
-		dts = t.next(tr)
-		t.offset = dts - t.raw
-		corrected = true
-	case tr.last > dts:
+	tr.offset, corrected = t.choose(tr, now)
+	dts = t.raw + tr.offset
+	if dts < tr.last {
 		dts = tr.last
-		corrected = tr.seen
+		corrected = corrected || tr.seen
 	}
 	t.advance(tr, dts, now)
 	return dts, corrected
+}
+
+// choose returns the offset for the newest timestamp, and whether it is a new
+// one.
+func (t *timeline) choose(tr *track, now int64) (offset int64, corrected bool) {
+	if !t.jumped(tr, t.raw+t.offset, now) {
+		return t.offset, false
+	}
+	if tr.seen && !t.jumped(tr, t.raw+tr.offset, now) {
+		return tr.offset, false
+	}
+	t.offset = t.next(tr) - t.raw
+	return t.offset, true
 }
 
 // unwrap extends ts to 64 bits by its distance from the one before it.
