@@ -146,8 +146,12 @@ func (st *studio) measure(ctx context.Context, m *meter) (PublishReport, error) 
 	for _, p := range st.pacers {
 		p.stop()
 	}
+	// A close with unread bytes is a reset, which takes the farewell with it.
+	pause(context.WithoutCancel(ctx), farewellTime)
 	return st.report(t, usage), err
 }
+
+const farewellTime = 200 * time.Millisecond
 
 func (st *studio) totals() totals {
 	t := totals{reasons: make(map[string]int)}

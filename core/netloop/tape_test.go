@@ -1,0 +1,200 @@
+package netloop
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// event is what a viewer reads: a unit, or something of the protocol's own.
+type event struct {
+	unit    unit
+	control string
+}
+
+// source reads a viewer's events. io.EOF is an end at a boundary.
+type source interface{ next() (event, error) }
+
+// tape is a viewer and all that it has got.
+type tape struct {
+	t    testing.TB
+	conn net.Conn
+	src  source
+	done chan struct{}
+
+	mu       sync.Mutex
+	units    []unit
+	controls []string
+	err      error
+}
+
+// dial connects; receive, if not 0, is the size of the receive buffer.
+func dial(t testing.TB, addr net.Addr, receive int) net.Conn {
+	t.Helper()
+	d := net.Dialer{Timeout: patience, Control: func(_, _ string, c syscall.RawConn) (err error) {
+		if receive > 0 {
+			_ = c.Control(func(fd uintptr) {
+				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, receive)
+			})
+		}
+		return err
+	}}
+	c, err := d.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	_ = c.SetDeadline(time.Now().Add(2 * patience))
+	return c
+}
+
+// record reads a viewer's events until its end.
+func record(t testing.TB, conn net.Conn, src source) *tape {
+	p := &tape{t: t, conn: conn, src: src, done: make(chan struct{})}
+	go p.run()
+	t.Cleanup(func() {
+		conn.Close()
+		<-p.done
+	})
+	return p
+}
+
+func (p *tape) run() {
+	defer close(p.done)
+	for {
+		ev, err := p.src.next()
+		p.mu.Lock()
+		switch {
+		case err != nil:
+			p.err = err
+		case ev.control != "":
+			p.controls = append(p.controls, ev.control)
+		default:
+			p.units = append(p.units, ev.unit)
+		}
+		p.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// got is what came so far.
+func (p *tape) got() []unit {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.units
+}
+
+// heard is what came of the protocol's own.
+func (p *tape) heard() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.controls
+}
+
+func (p *tape) ended() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+// waitFor waits for a unit that was sent.
+func (p *tape) waitFor(u unit) {
+	p.t.Helper()
+	eventually(p.t, describe(u)+" has come", func() bool {
+		if err := p.ended(); err != nil {
+			p.t.Fatalf("waiting for %s: %v; heard %q", describe(u), err, p.heard())
+		}
+		got := p.got()
+		for i := len(got) - 1; i >= 0; i-- {
+			if got[i] == u {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// waitLast waits for the newest frame of f.
+func (p *tape) waitLast(f *feed) {
+	p.t.Helper()
+	all := f.all()
+	p.waitFor(all[len(all)-1].unit)
+}
+
+func (p *tape) waitControl(c string) {
+	p.t.Helper()
+	eventually(p.t, c+" has come", func() bool {
+		for _, h := range p.heard() {
+			if h == c {
+				return true
+			}
+		}
+		if err := p.ended(); err != nil {
+			p.t.Fatalf("waiting for %q: %v; heard %q", c, err, p.heard())
+		}
+		return false
+	})
+}
+
+// waitEnd waits for the connection's end.
+func (p *tape) waitEnd() error {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.t.Fatal("the connection does not end")
+	}
+	return p.ended()
+}
+
+// cleanEnd wants the end to be one at a boundary.
+func (p *tape) cleanEnd() {
+	p.t.Helper()
+	if err := p.waitEnd(); !errors.Is(err, io.EOF) {
+		p.t.Fatalf("the end is %v; heard %q", err, p.heard())
+	}
+}
+
+func (p *tape) send(b []byte) {
+	p.t.Helper()
+	if _, err := p.conn.Write(b); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func describe(u unit) string {
+	head := u.data
+	if len(head) > 13 {
+		head = head[:13]
+	}
+	return fmt.Sprintf("%s at %d ms, %d bytes, % x", u.kind, u.ts, len(u.data), head)
+}
+
+// bytewise has each read get one byte.
+func bytewise(r io.Reader) io.Reader { return iotest.OneByteReader(r) }
+
+// read reads n bytes; an end before the first is io.EOF.
+func read(r io.Reader, n int) ([]byte, error) {
+	b := make([]byte, n)
+	_, err := io.ReadFull(r, b)
+	return b, err
+}
+
+// inside reads n bytes that must be there.
+func inside(r io.Reader, n int) ([]byte, error) {
+	b, err := read(r, n)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return b, err
+}
