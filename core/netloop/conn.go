@@ -7,6 +7,8 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
+
+	"github.com/millrace/millrace/core/stream"
 )
 
 // protocol is what a listener speaks.
@@ -44,6 +46,10 @@ type conn struct {
 	armed     bool // the drain epoll knows it
 	blockedAt int
 	slot      slot
+
+	// waits: it waits for the publisher of waitsFor.
+	waits    bool
+	waitsFor stream.Key
 
 	bytesIn, bytesOut uint64
 	cause             cause  // why it ends, for the metrics and
@@ -96,6 +102,9 @@ func (c *conn) opened(gc gnet.Conn) gnet.Action {
 			c.prefix = nil
 			c.receive(prefix)
 		}
+		if c.engine.draining.Load() && c.viewer == nil && !c.dead {
+			c.handler.drain() // the others were told before it came
+		}
 	})
 }
 
@@ -111,6 +120,9 @@ func (c *conn) traffic() gnet.Action {
 
 func (c *conn) receive(b []byte) {
 	c.bytesIn += uint64(len(b))
+	if _, ok := c.handler.(*linger); c.finishing && !ok {
+		return // it was told good-bye, nothing may come behind that
+	}
 	c.handler.data(b)
 }
 
@@ -154,6 +166,7 @@ func (c *conn) closed(err error) {
 	}
 	c.because(causeServer, shuttingDown)
 	c.dead = true
+	c.unwait()
 	l.guard(nil, c.handler.closed)
 	if v := c.viewer; v != nil {
 		c.engine.viewerStopped(v, c.reason)
@@ -233,6 +246,7 @@ func (c *conn) finish(why cause, reason string) {
 		return
 	}
 	c.because(why, reason)
+	c.unwait()
 	if c.viewer != nil {
 		c.loop.leave(c.viewer, reason)
 	}

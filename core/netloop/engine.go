@@ -232,6 +232,7 @@ func (e *Engine) Close() error {
 	for _, l := range e.loops {
 		l.close()
 	}
+	e.gate.close()
 	return err
 }
 

@@ -28,11 +28,10 @@ type httpConn struct {
 	busy bool   // has had a request
 
 	// The request that waits for its stream, or is served.
-	head    httpflv.Head
-	live    httpflv.Live
-	key     stream.Key
-	waiting bool
-	form    formKind
+	head httpflv.Head
+	live httpflv.Live
+	key  stream.Key
+	form formKind
 	// discarded is what came behind the request, in bytes.
 	discarded int
 	ws        *wsInput
@@ -51,7 +50,7 @@ func (h *httpConn) data(b []byte) {
 		h.ws.data(b)
 	case h.conn.viewer != nil:
 		h.discard(len(b))
-	case h.waiting:
+	case h.conn.waits:
 		h.keep(b)
 	default:
 		if h.busy && len(h.buf) == 0 {
@@ -82,7 +81,7 @@ func (h *httpConn) keep(b []byte) {
 // parse serves the requests that are complete.
 func (h *httpConn) parse() {
 	c := h.conn
-	for len(h.buf) > 0 && !h.waiting && c.viewer == nil && !c.dead && !c.finishing {
+	for len(h.buf) > 0 && !c.waits && c.viewer == nil && !c.dead && !c.finishing {
 		head, n, err := httpflv.ParseHead(h.buf, maxHead)
 		if errors.Is(err, httpflv.ErrShort) {
 			return
@@ -153,11 +152,10 @@ func (h *httpConn) wait() {
 		h.notFound(0)
 		return
 	}
-	if !c.loop.waiting.add(h.key, c, h) {
+	if !c.wait(h.key, h) {
 		h.notFound(wait)
 		return
 	}
-	h.waiting = true
 	c.setDeadline(c.loop.now() + int64(wait))
 }
 
@@ -188,7 +186,6 @@ func (h *httpConn) answered(out []byte, keep bool, reason string) {
 // serve makes the connection a viewer of s.
 func (h *httpConn) serve(s *stream.Stream) {
 	c := h.conn
-	h.waiting = false
 	c.setDeadline(0)
 	if h.head.Method == http.MethodHead {
 		c.send(h.responder().AppendLive(nil, h.head, time.Now()))
@@ -240,9 +237,7 @@ func (h *httpConn) timeout(now int64) {
 	switch {
 	case c.finishing:
 		c.kill(causeStalled, "peer did not read the answer")
-	case h.waiting:
-		h.waiting = false
-		c.loop.waiting.remove(h.key, c)
+	case c.unwait():
 		h.notFound(0)
 		if !c.finishing && !c.dead {
 			h.parse()
@@ -261,18 +256,11 @@ func (h *httpConn) drain() {
 	h.conn.finish(causeServer, shuttingDown)
 }
 
-func (h *httpConn) closed() {
-	if h.waiting {
-		h.conn.loop.waiting.remove(h.key, h.conn)
-	}
-}
+func (h *httpConn) closed() {}
 
 func (h *httpConn) describe(s *ClientStatus) {
 	s.Protocol = "http"
 	s.Role = RoleIdle
-	if h.waiting {
-		s.Role, s.App, s.Name = RoleWaiting, h.key.App, h.key.Name
-	}
 }
 
 // reasonKey is the name of the reason in log lines.

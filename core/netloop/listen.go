@@ -161,6 +161,16 @@ func (g *gatekeeper) enter(ip netip.Addr, known bool) (ticket, string) {
 	return t, ""
 }
 
+// close gives the spare descriptor back.
+func (g *gatekeeper) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.spare != nil {
+		g.spare.Close()
+		g.spare = nil
+	}
+}
+
 // limit is the most connections there may be.
 func (g *gatekeeper) limit() int {
 	if n := g.engine.Settings().Limits.Connections; n > 0 {

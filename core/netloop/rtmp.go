@@ -20,10 +20,8 @@ type rtmpConn struct {
 	publisher *publisher
 
 	// The play that waits for its stream, or is served.
-	play    rtmp.EventPlay
-	key     stream.Key
-	waiting bool
-	paused  bool
+	play rtmp.EventPlay
+	key  stream.Key
 }
 
 func newRTMPConn(c *conn) *rtmpConn {
@@ -164,7 +162,11 @@ func (h *rtmpConn) evicted(p *publisher, reason string) {
 		return
 	}
 	h.publisher = nil
-	h.session.EndPublish(p.streamID, rtmp.CodePublishRejected, reason)
+	code := rtmp.CodePublishRejected
+	if reason == shuttingDown {
+		code = rtmp.CodeUnpublishSuccess
+	}
+	h.session.EndPublish(p.streamID, code, reason)
 	h.answer()
 	h.conn.finish(causeServer, reason)
 }
@@ -190,20 +192,13 @@ func (h *rtmpConn) drain() {
 
 func (h *rtmpConn) closed() {
 	h.unpublish(false, h.conn.reason)
-	if h.waiting {
-		h.waiting = false
-		h.conn.loop.waiting.remove(h.key, h.conn)
-	}
 }
 
 func (h *rtmpConn) describe(s *ClientStatus) {
 	s.Role = RoleIdle
 	s.UserAgent = h.flashVer
-	switch {
-	case h.publisher != nil:
+	if h.publisher != nil {
 		s.Role = RolePublisher
 		s.App, s.Name = h.publisher.pub.Stream.Key.App, h.publisher.pub.Stream.Key.Name
-	case h.waiting:
-		s.Role, s.App, s.Name = RoleWaiting, h.key.App, h.key.Name
 	}
 }

@@ -26,10 +26,9 @@ func (h *rtmpConn) onPlay(ev rtmp.EventPlay) {
 	switch {
 	case wait <= 0 || c.engine.draining.Load():
 		h.refusePlay("no such stream: " + h.key.String())
-	case !c.loop.waiting.add(h.key, c, h):
+	case !c.wait(h.key, h):
 		h.refusePlay("no such stream yet, and too many viewers wait for publishers: " + h.key.String())
 	default:
-		h.waiting = true
 		c.setDeadline(c.loop.now() + int64(wait))
 	}
 }
@@ -54,7 +53,6 @@ func (h *rtmpConn) serve(s *stream.Stream) {
 // begin makes the connection a viewer of s.
 func (h *rtmpConn) begin(s *stream.Stream) {
 	c := h.conn
-	h.waiting = false
 	c.setDeadline(0)
 	h.verdict(h.session.AcceptPlay(h.play.StreamID))
 	c.out = append(c.out, h.session.TakeOutput()...)
@@ -79,10 +77,7 @@ func (h *rtmpConn) afterwards() bool { return true }
 // stopPlay ends the play at the player's wish; the connection stays.
 func (h *rtmpConn) stopPlay(reason string) {
 	c := h.conn
-	if h.waiting {
-		h.waiting = false
-		c.loop.waiting.remove(h.key, c)
-	}
+	c.unwait()
 	if v := c.viewer; v != nil {
 		c.loop.leave(v, reason)
 		c.flush()
@@ -121,9 +116,7 @@ func (h *rtmpConn) timeout(now int64) {
 	switch {
 	case c.finishing:
 		c.kill(causeStalled, "peer did not read the answer")
-	case h.waiting:
-		h.waiting = false
-		c.loop.waiting.remove(h.key, c)
+	case c.unwait():
 		h.refusePlay("no such stream: " + h.key.String())
 	case h.publisher != nil:
 		h.publisher.checkIdle(now, int64(limits.PublishIdleTimeout))
@@ -150,7 +143,7 @@ func (h *rtmpConn) tooSlow() {
 func (h *rtmpConn) watchPhase() {
 	c := h.conn
 	state := h.session.State()
-	if state == h.phase || c.dead || c.finishing || h.waiting {
+	if state == h.phase || c.dead || c.finishing || c.waits {
 		return
 	}
 	was := h.phase

@@ -65,6 +65,9 @@ func (c *conn) status() ClientStatus {
 		s.SocketQueue = socketQueue(c.fd)
 	}
 	c.handler.describe(&s)
+	if c.waits {
+		s.Role, s.App, s.Name = RoleWaiting, c.waitsFor.App, c.waitsFor.Name
+	}
 	if v := c.viewer; v != nil {
 		s.Role, s.Protocol, s.UserAgent = RolePlayer, c.watchedBy(), v.userAgent
 		s.App, s.Name = v.cursor.Stream.Key.App, v.cursor.Stream.Key.Name
@@ -110,6 +113,7 @@ func (e *Engine) Kick(ctx context.Context, id, reason string) (bool, error) {
 
 // kick ends the connection with a good-bye that tells the reason.
 func (c *conn) kick(reason string) {
+	c.because(causeKicked, reason)
 	if k, ok := c.handler.(interface{ kick(string) }); ok {
 		k.kick(reason)
 		return

@@ -20,9 +20,9 @@ func (w *waiting) init(l *loop) {
 	w.by = make(map[stream.Key]map[*conn]waiter)
 }
 
-// add has c wait for k. It reports false if too many wait already.
-func (w *waiting) add(k stream.Key, c *conn, as waiter) bool {
-	e := w.loop.engine
+// wait has c wait for k. It reports false if too many wait already.
+func (c *conn) wait(k stream.Key, as waiter) bool {
+	e, w := c.engine, &c.loop.waiting
 	most := min(int64(e.Settings().Limits.Waiting), int64(e.gate.limit())/4)
 	if e.totals.waiting.Add(1) > most {
 		e.totals.waiting.Add(-1)
@@ -32,19 +32,22 @@ func (w *waiting) add(k stream.Key, c *conn, as waiter) bool {
 		w.by[k] = make(map[*conn]waiter)
 	}
 	w.by[k][c] = as
+	c.waits, c.waitsFor = true, k
 	return true
 }
 
-// remove ends c's wait for k and reports whether it waited.
-func (w *waiting) remove(k stream.Key, c *conn) bool {
-	if _, ok := w.by[k][c]; !ok {
+// unwait ends c's wait and reports whether it waited.
+func (c *conn) unwait() bool {
+	if !c.waits {
 		return false
 	}
-	delete(w.by[k], c)
-	if len(w.by[k]) == 0 {
-		delete(w.by, k)
+	c.waits = false
+	w := &c.loop.waiting
+	delete(w.by[c.waitsFor], c)
+	if len(w.by[c.waitsFor]) == 0 {
+		delete(w.by, c.waitsFor)
 	}
-	w.loop.engine.totals.waiting.Add(-1)
+	c.engine.totals.waiting.Add(-1)
 	return true
 }
 
@@ -55,7 +58,7 @@ func (w *waiting) serve(k stream.Key) {
 		return
 	}
 	for c, as := range w.by[k] {
-		w.remove(k, c)
+		c.unwait()
 		w.loop.guard(c, func() { as.serve(s) })
 	}
 	w.loop.serve()
