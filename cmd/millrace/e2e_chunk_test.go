@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // message is an RTMP message.
@@ -20,6 +21,7 @@ type message struct {
 type chunkReader struct {
 	r     io.Reader
 	size  int
+	head  [11]byte
 	chunk map[uint32]*chunkStream
 }
 
@@ -76,11 +78,9 @@ func (c *chunkReader) readChunk() (*message, error) {
 	if err := c.header(s, first[0]>>6); err != nil {
 		return nil, cutShort(err)
 	}
-	part, err := c.read(min(c.size, s.length-len(s.body)))
-	if err != nil {
+	if err := c.payload(s); err != nil {
 		return nil, cutShort(err)
 	}
-	s.body = append(s.body, part...)
 	if len(s.body) < s.length {
 		return nil, nil
 	}
@@ -89,10 +89,19 @@ func (c *chunkReader) readChunk() (*message, error) {
 	return &m, nil
 }
 
+// read returns bytes of a header, valid until the next read.
 func (c *chunkReader) read(n int) ([]byte, error) {
-	b := make([]byte, n)
-	_, err := io.ReadFull(c.r, b)
-	return b, err
+	_, err := io.ReadFull(c.r, c.head[:n])
+	return c.head[:n], err
+}
+
+// payload adds a chunk's part of a message.
+func (c *chunkReader) payload(s *chunkStream) error {
+	have := len(s.body)
+	part := min(c.size, s.length-have)
+	s.body = slices.Grow(s.body, s.length-have)[:have+part]
+	_, err := io.ReadFull(c.r, s.body[have:])
+	return err
 }
 
 func (c *chunkReader) chunkID(low uint32) (uint32, error) {

@@ -116,6 +116,37 @@ func TestTrackAppears(t *testing.T) {
 	if flags := v.(*httpViewer).flags; flags != 1 {
 		t.Errorf("header flags %d before there was audio", flags)
 	}
+	srv.waitLog(t, map[string]string{"level": "WARN", "stream": "live/x", "kind": "audio"})
+}
+
+// TestOneFrame plays from a publisher that has sent a single frame of the only
+// medium that it announces: that frame comes, with or without metadata.
+func TestOneFrame(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, nil)
+	isMetadata := func(g tag) bool { return g.kind == scriptTag }
+	for name, tags := range map[string][]tag{
+		"video":             sourceTags(t, "video"),
+		"audio":             sourceTags(t, "audio"),
+		"video_no_metadata": slices.DeleteFunc(sourceTags(t, "video"), isMetadata),
+		"audio_no_metadata": slices.DeleteFunc(sourceTags(t, "audio"), isMetadata),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := "live/" + name
+			p := srv.publish(t, path)
+			begin := time.Now()
+			for _, g := range tags[:1+slices.IndexFunc(tags, tag.isMedia)] {
+				if err := p.put(g); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, protocol := range protocols {
+				nextThat(t, srv.watch(t, protocol, path, nil), "the frame over "+protocol, tag.isMedia)
+				t.Logf("the frame over %s: after %v", protocol, time.Since(begin))
+			}
+		})
+	}
 }
 
 func isAudioConfig(g tag) bool { return g.kind == audioTag && g.isConfig() }

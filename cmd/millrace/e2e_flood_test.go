@@ -53,7 +53,9 @@ func flood(t *testing.T, conn net.Conn, data string) {
 	for sent < 64<<20 {
 		n, err := io.WriteString(conn, data)
 		sent += n
-		if timeout, is := err.(net.Error); err != nil && !(is && timeout.Timeout()) {
+		if timeout, is := err.(net.Error); is && timeout.Timeout() {
+			break
+		} else if err != nil {
 			t.Logf("closed after %d bytes: %v", sent, err)
 			return
 		}

@@ -11,7 +11,10 @@ import (
 // closed for the rest.
 func TestOddFrames(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]conf{"usual chunks": nil, "small chunks": {"rtmp.chunk_size": "128"}} {
+	for name, c := range map[string]conf{
+		"usual chunks": {"stream.max_lag": `"14s"`},
+		"small chunks": {"stream.max_lag": `"14s"`, "rtmp.chunk_size": "128"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := startServer(t, c)

@@ -22,7 +22,7 @@ import (
 
 // patience bounds every wait for something that must happen; it is a limit
 // for broken servers, not an expectation.
-const patience = 30 * time.Second
+const patience = 45 * time.Second
 
 // parallel is how many tests run at once: most of them wait for real time.
 const parallel = "10"
@@ -57,7 +57,7 @@ func prepare() error {
 	if err := raiseParallel(); err != nil {
 		return err
 	}
-	if err := needTools("ffmpeg", "ffprobe", "rtmpdump", "gst-launch-1.0", "curl", "chromium"); err != nil {
+	if err := needTools("ffmpeg", "ffprobe", "rtmpdump", "gst-launch-1.0", "curl", "chromium", "prlimit"); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "millrace-e2e-")

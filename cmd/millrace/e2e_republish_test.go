@@ -17,7 +17,7 @@ import (
 func TestRepublish(t *testing.T) {
 	t.Parallel()
 	heavy(t)
-	srv := startServer(t, nil)
+	srv := startServer(t, conf{"stream.max_lag": `"14s"`, "stream.stall_timeout": `"10m"`}) // for a busy machine's readers
 	first := publishLoop(t, srv.rtmpURL("live/x"), source(t, "small"))
 	before := srv.waitStream(t, "live/x")
 
@@ -174,20 +174,29 @@ func (m *member) take(g tag, first, second map[digest]bool) error {
 // eventually waits until ok holds for all; a member that has ended fails.
 func (c *crowd) eventually(t *testing.T, what string, ok func(*member) bool) {
 	t.Helper()
-	all := func() bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		for _, m := range c.members {
-			if m.err != nil {
-				t.Fatalf("a viewer over %s ended: %v", m.protocol, m.err)
-			}
-			if !ok(m) {
-				return false
-			}
-		}
-		return true
+	var late []*member
+	if err := poll(patience, func() bool { late = c.without(t, ok); return len(late) == 0 }); err != nil {
+		m := late[0]
+		t.Fatalf("%s: %d of %d viewers not in time; one over %s has %d and %d video frames of the sessions, widest gap %d ms",
+			what, len(late), len(c.members), m.protocol, m.first, m.second, m.widest)
 	}
-	eventually(t, what, all)
+}
+
+// without returns those for whom ok does not hold.
+func (c *crowd) without(t *testing.T, ok func(*member) bool) []*member {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var late []*member
+	for _, m := range c.members {
+		if m.err != nil {
+			t.Fatalf("a viewer over %s ended: %v", m.protocol, m.err)
+		}
+		if !ok(m) {
+			late = append(late, m)
+		}
+	}
+	return late
 }
 
 // end wants a clean end for all, over WebSocket with one of the close codes.

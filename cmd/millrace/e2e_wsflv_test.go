@@ -69,7 +69,7 @@ type wsReader struct {
 	mu     sync.Mutex // guards writes
 	left   int        // of the data frame that is being read
 	inside bool       // a message is unfinished
-	pongs  []string
+	pongs  [][]byte
 	code   int // of the close frame
 }
 
@@ -138,7 +138,7 @@ func (w *wsReader) controlFrame(final bool, opcode byte, size int) error {
 	case wsPing:
 		return w.send(wsPong, body)
 	}
-	w.pongs = append(w.pongs, string(body))
+	w.pongs = append(w.pongs, body)
 	return nil
 }
 

@@ -24,6 +24,7 @@ const usage = `Usage:
   millrace [serve] [-c FILE]   run the server
   millrace check [-c FILE]     say what is wrong with a configuration
   millrace version             say which version this is
+  millrace bench COMMAND       load a server and measure it: publish, play, floor, compare
 
 Without -c, serve and check take conf/millrace.toml if it is there, and the
 defaults otherwise. Environment variables MILLRACE_SECTION_KEY override the file.
@@ -35,6 +36,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	command := "serve"
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		command, args = args[0], args[1:]
+	}
+	if command == "bench" {
+		return runBench(ctx, args, stdout, stderr)
 	}
 	flags := flag.NewFlagSet("millrace "+command, flag.ContinueOnError)
 	flags.SetOutput(stderr)

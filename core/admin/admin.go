@@ -98,7 +98,6 @@ func (a *Admin) Run(ctx context.Context) error {
 	a.srv.BaseContext = func(net.Listener) context.Context { return ctx }
 	served := make(chan error, 1)
 	go func() { served <- a.srv.Serve(a.ln) }()
-	a.log.Info("admin listening", "addr", a.ln.Addr().String())
 	select {
 	case err := <-served:
 		if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {

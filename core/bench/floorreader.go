@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,14 +37,22 @@ func (r *floorReader) run() {
 	events := make([]unix.EpollEvent, pollerEvents)
 	b := make([]byte, 64<<10)
 	for {
-		n, err := unix.EpollWait(r.ep, events, -1)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return
-		}
-		for _, ev := range events[:max(n, 0)] {
+		for _, ev := range events[:waitRaw(r.ep, events)] {
 			r.read(int(ev.Fd), b)
 		}
 	}
+}
+
+// waitRaw is epoll_pwait(2) without the scheduler (see sleepUntil). It returns
+// now and then, since a thread that does not can't be stopped for the garbage
+// collector.
+func waitRaw(ep int, events []unix.EpollEvent) int {
+	const limit = 100 // ms
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(ep), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), limit, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
 }
 
 func (r *floorReader) read(fd int, b []byte) {

@@ -23,6 +23,8 @@ type floorWriter struct {
 	added   int // ever
 	due     time.Time
 
+	// now are the counts that the atomic ones do not have yet.
+	now                                    WriterCounts
 	calls, frames, bytes, partial, givenUp atomic.Uint64
 }
 
@@ -43,6 +45,10 @@ type frameLog struct {
 	heads []byte // what comes before the first frame
 	key   uint64 // where the newest keyframe starts
 	ends  []uint64
+	last  struct { // what framesIn was asked last: neighbours ask the same
+		from, to uint64
+		n        int
+	}
 }
 
 func newWriter(o WriterOptions) *floorWriter {
@@ -88,8 +94,8 @@ func (w *floorWriter) run() {
 			w.serve(slot)
 			w.due = w.due.Add(step)
 		}
-		if now := time.Now(); w.due.Before(now) {
-			w.due = now // no catching up
+		if now := time.Now(); now.Sub(w.due) > w.options.window() {
+			w.due = now // too late to catch up
 		}
 		sleepUntil(w.due)
 	}
@@ -135,12 +141,17 @@ func (l *frameLog) trim() {
 }
 
 // framesIn counts the frames that end in (from, to].
-func (l *frameLog) framesIn(from, to uint64) (n int) {
+func (l *frameLog) framesIn(from, to uint64) int {
+	if l.last.from == from && l.last.to == to {
+		return l.last.n
+	}
+	n := 0
 	for i := len(l.ends) - 1; i >= 0 && l.ends[i] > from; i-- {
 		if l.ends[i] <= to {
 			n++
 		}
 	}
+	l.last.from, l.last.to, l.last.n = from, to, n
 	return n
 }
 
@@ -167,12 +178,23 @@ func (w *floorWriter) serve(slot int) {
 	}
 	clear(w.slots[slot][len(kept):])
 	w.slots[slot] = kept
+	w.publish()
+}
+
+// publish lets other goroutines see what was done.
+func (w *floorWriter) publish() {
+	w.calls.Add(w.now.Calls)
+	w.frames.Add(w.now.Frames)
+	w.bytes.Add(w.now.Bytes)
+	w.partial.Add(w.now.Partial)
+	w.givenUp.Add(w.now.GivenUp)
+	w.now = WriterCounts{}
 }
 
 // write writes what r has not got; false: it is gone.
 func (w *floorWriter) write(r *receiver) bool {
 	if r.at < w.log.from {
-		w.givenUp.Add(1)
+		w.now.GivenUp++
 		return false
 	}
 	b := w.log.b[r.at-w.log.from:]
@@ -183,11 +205,11 @@ func (w *floorWriter) write(r *receiver) bool {
 	if err != nil && !errors.Is(err, unix.EAGAIN) {
 		return false
 	}
-	w.calls.Add(1)
-	w.bytes.Add(uint64(n))
-	w.frames.Add(uint64(w.log.framesIn(r.at, r.at+uint64(n))))
+	w.now.Calls++
+	w.now.Bytes += uint64(n)
+	w.now.Frames += uint64(w.log.framesIn(r.at, r.at+uint64(n)))
 	if n < len(b) {
-		w.partial.Add(1)
+		w.now.Partial++
 	}
 	r.at += uint64(n)
 	return true

@@ -117,6 +117,12 @@ const (
 	shortSample = 0.5 // CPU seconds, which are counted in hundredths
 )
 
+// doubtful reports whether the figures say as much of the load, or of other
+// programs, as of the server.
+func (u Usage) doubtful() bool {
+	return u.MachineIdle < leastIdle || u.BusiestLoop > busyThread || u.OthersShare > manyOthers
+}
+
 // warnings says what makes the figures doubtful.
 func (u Usage) warnings() []string {
 	var all []string

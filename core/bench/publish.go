@@ -140,15 +140,14 @@ func (st *studio) measure(ctx context.Context, m *meter) (PublishReport, error) 
 	} else {
 		<-ctx.Done()
 	}
-	t := st.totals()
-	usage := m.stop()
+	r := st.report(st.totals(), m.stop())
 	err := st.options.mark()
 	for _, p := range st.pacers {
 		p.stop()
 	}
 	// A close with unread bytes is a reset, which takes the farewell with it.
 	pause(context.WithoutCancel(ctx), farewellTime)
-	return st.report(t, usage), err
+	return r, err
 }
 
 const farewellTime = 200 * time.Millisecond

@@ -36,6 +36,9 @@ func startWriter(ctx context.Context, command []string, o WriterOptions) (*write
 	}
 	cmd := exec.CommandContext(ctx, command[0], append(command[1:], o.args()...)...)
 	cmd.Stderr = os.Stderr
+	// Go's scheduler has no say in a bare process: no signals to threads that
+	// it thinks run for long.
+	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1")
 	// It ends at the end of its input, and when this process is killed, its
 	// kernel sees to that.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

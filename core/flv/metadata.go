@@ -59,7 +59,8 @@ func (m Metadata) Announces() (audio, video bool) {
 var (
 	// fileOnly describe a finished file: in a live stream players would show
 	// a fixed length, or seek by an index that is not there.
-	fileOnly = []string{"duration", "filesize", "keyframes", "lasttimestamp", "lastkeyframetimestamp", "canSeekToEnd"}
+	// OBS writes fileSize.
+	fileOnly = []string{"duration", "filesize", "fileSize", "keyframes", "lasttimestamp", "lastkeyframetimestamp", "canSeekToEnd"}
 	// seen are told afresh.
 	seen = []string{"hasAudio", "hasVideo"}
 	// audioOnly and videoOnly go with a medium that is not there: ffmpeg as

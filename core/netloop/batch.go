@@ -24,7 +24,11 @@ type batch struct {
 	head  uint64 // the stream's head when it was built
 	gate  uint64 // the keyframe that the viewers started at, if in this run
 
-	next   uint64 // sequence number after the run
+	next uint64 // sequence number after the run
+	// news are the frames of the run that change what decoders must know, as
+	// indexes; missed: others were left out.
+	news   []int
+	missed bool
 	frames []*media.Frame
 	ends   []int // where each frame ends, in bytes from the start
 	iov    []unix.Iovec
@@ -43,7 +47,11 @@ func (b *batch) build(g *group, from, end, gate uint64, v *viewer) {
 			break // fell off the ring meanwhile; the next pass skips
 		}
 		if !v.cursor.Wants(f) {
+			b.missed = b.missed || f.State != f.Next
 			continue
+		}
+		if f.State != f.Next {
+			b.news = append(b.news, len(b.frames))
 		}
 		total += g.shape.size(f)
 		b.frames = append(b.frames, f)
@@ -52,6 +60,7 @@ func (b *batch) build(g *group, from, end, gate uint64, v *viewer) {
 	}
 	b.next = seq
 	if len(b.iov) > maxVecs {
+		clear(b.iov[maxVecs:])
 		b.iov = b.iov[:maxVecs]
 	}
 	b.bytes = vecBytes(b.iov)
@@ -71,7 +80,7 @@ func (b *batch) at(n int) (i, start int) {
 func (b *batch) reset() {
 	clear(b.frames)
 	clear(b.iov)
-	*b = batch{frames: b.frames[:0], ends: b.ends[:0], iov: b.iov[:0]}
+	*b = batch{frames: b.frames[:0], ends: b.ends[:0], iov: b.iov[:0], news: b.news[:0]}
 }
 
 // batches remembers the newest few, since viewers come in the order of their

@@ -26,7 +26,8 @@ type conn struct {
 	loop     *loop
 	id       uint64
 	protocol protocol
-	peer     netip.AddrPort // after PROXY protocol and trusted headers
+	via      netip.AddrPort // who it comes from, after PROXY protocol
+	peer     netip.AddrPort // the client: via, or whom a trusted proxy names
 	ticket   ticket
 	prefix   []byte // read before it came to the loop
 

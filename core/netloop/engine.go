@@ -34,7 +34,7 @@ type Options struct {
 	// HTTP takes each HTTP connection whose request is not for a live URL,
 	// with the bytes read so far. It must not block.
 	HTTP func(c net.Conn, prefix []byte, remote net.Addr) error
-	// Reserved reports whether a first path segment can be no app.
+	// Reserved reports whether a first path segment can be no app; nil: none.
 	Reserved func(first string) bool
 }
 
@@ -215,7 +215,7 @@ func (e *Engine) Return(nc net.Conn, prefix []byte, remote net.Addr) error {
 		return fmt.Errorf("return connection: %T is none of ours", nc)
 	}
 	c := newConn(e, protocolHTTP, loaned.ticket)
-	c.peer = loaned.peer
+	c.peer, c.via = loaned.peer, loaned.peer
 	c.prefix = prefix
 	c.handler = &httpConn{conn: c}
 	loaned.returned.Store(true)

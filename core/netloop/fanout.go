@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/core/stream"
 )
 
@@ -143,6 +144,7 @@ func (l *loop) serve() {
 	f.compact()
 	if count > 0 {
 		f.batches.reset()
+		clear(f.iov)
 		took := l.now() - begin
 		l.window.sample(took, count)
 		l.window.update(l, begin)
@@ -191,6 +193,10 @@ func (l *loop) visit(v *viewer) {
 	iov, bytes := l.assemble(v, b)
 	l.write(v, b, iov, bytes, now)
 }
+
+// unsure is the state of a viewer that was not sent every change: what it
+// knows is looked up before its next frame.
+var unsure = &media.State{}
 
 // prepare puts what v must know before the batch's first frame in front of
 // it: the greeting, metadata, sequence headers.
@@ -286,15 +292,23 @@ func (l *loop) advanceIn(v *viewer, b *batch, n int, now int64) {
 	i, start := b.at(n)
 	l.stats.latency.observe(now - b.frames[0].Arrived)
 	cur.Stream.Counters().FramesOut.Add(uint64(i))
+	inside := i < len(b.frames) && n > start // the rest of it comes for certain
+	for _, at := range b.news {
+		if at < i || at == i && inside {
+			v.known.learn(b.frames[at])
+		}
+	}
 	if i == len(b.frames) {
 		cur.Seq = b.next
 		cur.State = b.frames[i-1].Next
+		if b.missed {
+			cur.State = unsure
+		}
 		return
 	}
 	f := b.frames[i]
 	cur.Seq, cur.State = f.Seq, f.State
-	if n > start {
-		// The rest of it comes before anything else: its effect is certain.
+	if inside {
 		cur.Seq, cur.State = f.Seq+1, f.Next
 		cur.Inside, cur.Offset = f, n-start
 	}

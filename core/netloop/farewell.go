@@ -13,26 +13,41 @@ import (
 	"github.com/millrace/millrace/core/ws"
 )
 
+// known is what a viewer was told that its decoders need.
+type known struct{ metadata, video, audio *media.Frame }
+
+// learn notes that f was sent.
+func (k *known) learn(f *media.Frame) {
+	switch f.Kind {
+	case media.Data:
+		k.metadata = f
+	case media.Video:
+		k.video = f
+	case media.Audio:
+		k.audio = f
+	}
+}
+
 // appendState appends what v must know before frame first: at its start the
-// greeting and the newest metadata, later what changed since.
+// greeting and the newest metadata, later what it has not been told.
 func (v *viewer) appendState(dst []byte, first *media.Frame) []byte {
-	known, now := v.cursor.State, first.State
+	now, ts := first.State, first.Timestamp()
 	metadata := now.Metadata
 	if !v.greeted {
 		v.greeted = true
-		known = &media.State{}
 		current := v.cursor.Stream.State()
 		dst = v.player.greet(dst, current.HasAudio && v.cursor.Audio, current.HasVideo && v.cursor.Video)
 		metadata = current.Metadata
 	}
-	if metadata != nil && metadata != known.Metadata {
-		dst = v.appendCopy(dst, v.ownMetadata(metadata), first.Timestamp())
+	if metadata != nil && metadata != v.known.metadata {
+		dst = v.appendCopy(dst, v.ownMetadata(metadata), ts)
+		v.known.learn(metadata)
 	}
-	if now.Video != nil && now.Video != known.Video && v.cursor.Video {
-		dst = v.appendCopy(dst, now.Video, first.Timestamp())
-	}
-	if now.Audio != nil && now.Audio != known.Audio && v.cursor.Audio {
-		dst = v.appendCopy(dst, now.Audio, first.Timestamp())
+	for _, f := range []*media.Frame{now.Video, now.Audio} {
+		if f != nil && f != v.known.video && f != v.known.audio && v.cursor.Wants(f) {
+			dst = v.appendCopy(dst, f, ts)
+			v.known.learn(f)
+		}
 	}
 	return dst
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/millrace/millrace/core/amf"
@@ -47,6 +48,9 @@ type feed struct {
 	sent   []sentUnit
 }
 
+// feeds counts feeds, no two of which send the same frame.
+var feeds atomic.Uint64
+
 func parseKey(s string) stream.Key {
 	i := strings.LastIndexByte(s, '/')
 	return stream.Key{App: s[:i], Name: s[i+1:]}
@@ -62,7 +66,7 @@ func (r *rig) publishAs(key string, p stream.Publisher) *feed {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return &feed{t: r.t, engine: r.engine, pub: pub}
+	return &feed{t: r.t, engine: r.engine, pub: pub, n: feeds.Add(1) << 32}
 }
 
 // start starts a stream of both media: its headers and the first GOP.
@@ -173,9 +177,11 @@ func (f *feed) all() []sentUnit {
 // wants filters what a viewer gets.
 type wants struct{ audio, video bool }
 
-var wantsBoth = wants{true, true}
+var wantsBoth = wants{audio: true, video: true}
 
-func (w wants) media(kind media.Kind) bool { return kind == media.Video && w.video || kind == media.Audio && w.audio }
+func (w wants) media(kind media.Kind) bool {
+	return kind == media.Video && w.video || kind == media.Audio && w.audio
+}
 
 // check wants got to be a viewer's whole stream up to the last frame: from
 // some keyframe on each frame once, in order, and behind its sequence header.

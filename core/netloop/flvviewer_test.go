@@ -46,16 +46,16 @@ func parseTag(b []byte) (unit, error) {
 }
 
 // flvEvent takes one unit of FLV: the file header first, then tags.
-func flvEvent(b []byte, started *bool) (event, error) {
+func flvEvent(b []byte, started *bool) (item, error) {
 	if *started {
 		u, err := parseTag(b)
-		return event{unit: u}, err
+		return item{unit: u}, err
 	}
 	*started = true
 	if len(b) != 13 || !bytes.Equal(b[:4], []byte("FLV\x01")) || !bytes.Equal(b[5:], []byte{0, 0, 0, 9, 0, 0, 0, 0}) {
-		return event{}, malformed("file header % x", b)
+		return item{}, malformed("file header % x", b)
 	}
-	return event{control: fmt.Sprintf("flv %d", b[4])}, nil
+	return item{control: fmt.Sprintf("flv %d", b[4])}, nil
 }
 
 // chunkSource reads HTTP chunks, each of which must be one unit.
@@ -64,24 +64,24 @@ type chunkSource struct {
 	started bool
 }
 
-func (s *chunkSource) next() (event, error) {
+func (s *chunkSource) next() (item, error) {
 	line, err := readLine(s.r)
 	if err != nil {
-		return event{}, err
+		return item{}, err
 	}
 	n, err := strconv.ParseUint(line, 16, 31)
 	if err != nil || strings.HasPrefix(line, "0") && line != "0" {
-		return event{}, malformed("chunk size %q", line)
+		return item{}, malformed("chunk size %q", line)
 	}
 	b, err := inside(s.r, int(n)+2)
 	if err != nil {
-		return event{}, err
+		return item{}, err
 	}
 	if string(b[n:]) != "\r\n" {
-		return event{}, malformed("chunk ends with %q", b[n:])
+		return item{}, malformed("chunk ends with %q", b[n:])
 	}
 	if n == 0 {
-		return event{control: "last chunk"}, s.nothing()
+		return item{control: "last chunk"}, s.nothing()
 	}
 	return flvEvent(b[:n], &s.started)
 }
@@ -117,19 +117,23 @@ type plainSource struct {
 	started bool
 }
 
-func (s *plainSource) next() (event, error) {
+func (s *plainSource) next() (item, error) {
 	n := 13
 	var head []byte
 	if s.started {
 		var err error
 		if head, err = read(s.r, 11); err != nil {
-			return event{}, err
+			return item{}, err
 		}
 		n = int(head[1])<<16 | int(head[2])<<8 | int(head[3]) + 4
 	}
-	rest, err := inside(s.r, n)
+	more := inside
+	if !s.started {
+		more = read // a stream that ends before its first frame has no header
+	}
+	rest, err := more(s.r, n)
 	if err != nil {
-		return event{}, err
+		return item{}, err
 	}
 	return flvEvent(append(head, rest...), &s.started)
 }
@@ -141,35 +145,35 @@ type wsSource struct {
 	closed  bool
 }
 
-func (s *wsSource) next() (event, error) {
+func (s *wsSource) next() (item, error) {
 	head, err := read(s.r, 2)
 	if err != nil {
-		return event{}, err
+		return item{}, err
 	}
 	if s.closed {
-		return event{}, malformed("frame % x after the close frame", head)
+		return item{}, malformed("frame % x after the close frame", head)
 	}
 	n, err := s.length(head[1])
 	if err != nil {
-		return event{}, err
+		return item{}, err
 	}
 	b, err := inside(s.r, n)
 	if err != nil {
-		return event{}, err
+		return item{}, err
 	}
 	switch head[0] {
 	case 0x82:
 		return flvEvent(b, &s.started)
 	case 0x8A:
-		return event{control: "pong " + string(b)}, nil
+		return item{control: "pong " + string(b)}, nil
 	case 0x88:
 		s.closed = true
 		if len(b) < 2 {
-			return event{control: "close"}, nil
+			return item{control: "close"}, nil
 		}
-		return event{control: fmt.Sprintf("close %d %s", binary.BigEndian.Uint16(b), b[2:])}, nil
+		return item{control: fmt.Sprintf("close %d %s", binary.BigEndian.Uint16(b), b[2:])}, nil
 	}
-	return event{}, malformed("frame % x", head)
+	return item{}, malformed("frame % x", head)
 }
 
 // length reads a payload length in its shortest form.

@@ -45,7 +45,7 @@ func (h *httpConn) handOff() {
 		c.kill(causeServer, "hand over to net/http: "+err.Error())
 		return
 	}
-	e, t, peer, prefix := c.engine, c.ticket, c.peer, h.buf
+	e, t, peer, prefix := c.engine, c.ticket, c.via, h.buf
 	c.ticket, h.buf, c.lent = ticket{}, nil, true
 	c.kill(causeServer, "went on to net/http")
 	go e.lend(fd, t, peer, prefix)

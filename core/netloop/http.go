@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/core/event"
@@ -90,13 +91,17 @@ func (h *httpConn) parse() {
 			h.refuse(httpflv.Head{}, httpflv.RefusalOf(err))
 			return
 		}
-		live, ok := httpflv.ParseLive(head, c.engine.options.Reserved)
+		live, ok := httpflv.ParseLive(head, c.engine.reserved)
 		if !ok {
 			h.handOff()
 			return
 		}
 		h.buf, h.busy = h.buf[n:], true
-		h.trustProxy(head)
+		if !h.trustProxy(head) {
+			c.engine.gate.refused(refusedPerIP, c.protocol, c.peer)
+			h.refuse(head, httpflv.Refusal{Status: http.StatusTooManyRequests, Reason: refusedPerIP, Close: true})
+			return
+		}
 		h.serveLive(head, live)
 	}
 	if len(h.buf) == 0 {
@@ -104,16 +109,19 @@ func (h *httpConn) parse() {
 	}
 }
 
-// trustProxy takes the client's address from a header of a trusted proxy.
-func (h *httpConn) trustProxy(head httpflv.Head) {
-	trusted := h.conn.engine.Settings().TrustedProxies
-	if len(trusted) == 0 {
-		return
+// trustProxy takes the client's address from a header of a trusted proxy. It
+// reports whether that client may have one more connection.
+func (h *httpConn) trustProxy(head httpflv.Head) bool {
+	c := h.conn
+	if !c.engine.trusts(c.via.Addr()) {
+		return true
 	}
-	peer := h.conn.peer
-	if ip := proxyproto.ClientAddr(peer.Addr(), trusted, head.Joined); ip != peer.Addr() {
-		h.conn.peer = netip.AddrPortFrom(ip, 0)
+	c.peer = c.via
+	ip := proxyproto.ClientAddr(c.via.Addr(), c.engine.Settings().TrustedProxies, head.Joined)
+	if ip != c.via.Addr() {
+		c.peer = netip.AddrPortFrom(ip, 0)
 	}
+	return c.engine.gate.count(&c.ticket, ip)
 }
 
 func (h *httpConn) responder() httpflv.Responder {
@@ -205,13 +213,21 @@ func (h *httpConn) serve(s *stream.Stream) {
 	}
 	key := groupKey{form: form{kind: h.form}, video: h.live.Video, audio: h.live.Audio}
 	v := c.loop.attach(c, s, key, h.live.Start == httpflv.StartLive, h)
-	v.userAgent = h.head.Get("User-Agent")
+	v.userAgent = clip(h.head.Get("User-Agent"))
 	c.engine.viewerStarted(v)
+	// A viewer stays for hours: what its request said is not kept.
+	h.head, h.live, h.key = httpflv.Head{}, httpflv.Live{}, s.Key
 	if h.ws != nil && len(h.buf) > 0 {
 		h.ws.data(h.buf)
 	}
 	h.buf = nil
 }
+
+// clip is a copy of the start of a long text: people read it in a log line.
+func clip(s string) string { return strings.Clone(s[:min(len(s), maxUserAgent)]) }
+
+// maxUserAgent is in bytes.
+const maxUserAgent = 256
 
 // greet appends the FLV file header.
 func (h *httpConn) greet(dst []byte, audio, video bool) []byte {

@@ -26,6 +26,6 @@ func (h *linger) data(b []byte) {
 }
 
 func (h *linger) timeout(int64)            { h.conn.kill(causeServer, "") }
-func (h *linger) drain()                   { h.conn.kill(causeServer, "") }
+func (h *linger) drain()                   {} // it was told already, and goes soon
 func (h *linger) closed()                  { h.ended.closed() }
 func (h *linger) describe(s *ClientStatus) { h.ended.describe(s) }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -80,14 +81,14 @@ func (l *Listener) run() {
 // admit takes an accepted connection onto a loop, if there is room for it.
 func (e *Engine) admit(nc net.Conn, l *Listener) {
 	peer := addrPort(nc.RemoteAddr())
-	t, refusal := e.gate.enter(peer.Addr(), !l.proxy)
+	t, refusal := e.gate.enter(peer.Addr(), !l.proxy && !e.trusts(peer.Addr()))
 	if refusal != "" {
 		nc.Close()
 		e.gate.refused(refusal, l.protocol, peer)
 		return
 	}
 	c := newConn(e, l.protocol, t)
-	c.peer = peer
+	c.peer, c.via = peer, peer
 	c.handler = c.firstHandler()
 	if l.proxy {
 		c.handler = &proxyConn{conn: c}
@@ -107,9 +108,11 @@ func (c *conn) firstHandler() handler {
 // process from running out of descriptors.
 type gatekeeper struct {
 	engine *Engine
-	spare  *os.File // given up for a moment to refuse somebody properly
-	most   int      // that the descriptor limit allows
-	open   atomic.Int64
+	// spare is given up for a moment to refuse somebody properly.
+	spareMu sync.Mutex
+	spare   *os.File
+	most    int // that the descriptor limit allows
+	open    atomic.Int64
 
 	mu     sync.Mutex
 	perIP  map[netip.Addr]int
@@ -163,8 +166,8 @@ func (g *gatekeeper) enter(ip netip.Addr, known bool) (ticket, string) {
 
 // close gives the spare descriptor back.
 func (g *gatekeeper) close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.spareMu.Lock()
+	defer g.spareMu.Unlock()
 	if g.spare != nil {
 		g.spare.Close()
 		g.spare = nil
@@ -184,6 +187,12 @@ func (g *gatekeeper) count(t *ticket, ip netip.Addr) bool {
 	limit := g.engine.Settings().Limits.ConnectionsPerIP
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if t.counted {
+		if t.ip == ip {
+			return true
+		}
+		g.uncount(t)
+	}
 	if limit > 0 && g.perIP[ip] >= limit {
 		return false
 	}
@@ -203,9 +212,20 @@ func (g *gatekeeper) leave(t ticket) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.uncount(&t)
+}
+
+// uncount is what count did, undone. Under g.mu.
+func (g *gatekeeper) uncount(t *ticket) {
+	t.counted = false
 	if g.perIP[t.ip]--; g.perIP[t.ip] <= 0 {
 		delete(g.perIP, t.ip)
 	}
+}
+
+// trusts reports whether ip is a proxy that may tell a client's address.
+func (e *Engine) trusts(ip netip.Addr) bool {
+	return slices.ContainsFunc(e.Settings().TrustedProxies, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // refused counts a refusal, and logs it at most once a second.
@@ -238,29 +258,45 @@ func (g *gatekeeper) acceptFailed(l *Listener, err error) {
 		time.Sleep(5 * time.Millisecond)
 		return
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.spareMu.Lock()
+	defer g.spareMu.Unlock()
 	if g.spare == nil {
 		time.Sleep(5 * time.Millisecond)
-	} else {
-		g.spare.Close()
-		g.refuseNext(l)
-	}
-	g.spare, _ = os.Open(os.DevNull)
-}
-
-// refuseNext closes the next connection in the queue; it waits for none.
-func (g *gatekeeper) refuseNext(l *Listener) {
-	tcp, ok := l.ln.(*net.TCPListener)
-	if !ok {
+		g.spare, _ = os.Open(os.DevNull)
 		return
 	}
-	_ = tcp.SetDeadline(time.Now().Add(time.Millisecond))
-	defer tcp.SetDeadline(time.Time{})
-	if nc, err := tcp.Accept(); err == nil {
+	g.spare.Close()
+	nc := acceptNext(l.ln)
+	g.spare, _ = os.Open(os.DevNull)
+	switch {
+	case nc == nil:
+	case g.spare != nil: // there is room again
+		l.engine.admit(nc, l)
+	default:
 		nc.Close()
+		g.spare, _ = os.Open(os.DevNull)
 	}
 }
+
+// acceptNext takes the next connection in the queue, if there is one: the
+// kernel says that descriptors are short even if nobody waits.
+func acceptNext(ln net.Listener) net.Conn {
+	tcp, ok := ln.(*net.TCPListener)
+	if !ok {
+		return nil
+	}
+	_ = tcp.SetDeadline(time.Now().Add(acceptPatience))
+	defer tcp.SetDeadline(time.Time{})
+	nc, err := tcp.Accept()
+	if err != nil {
+		return nil
+	}
+	return nc
+}
+
+// acceptPatience is how long the queue is looked at while descriptors are
+// short.
+const acceptPatience = 5 * time.Millisecond
 
 func errnoName(err error) string {
 	var errno syscall.Errno

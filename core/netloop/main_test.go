@@ -48,7 +48,7 @@ func leftovers(before int) int {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if after > before {
-		fmt.Fprintf(os.Stderr, "%d descriptors are open, %d were at the start\n", after, before)
+		fmt.Fprintf(os.Stderr, "%d descriptors are open, %d were at the start: %v\n", after, before, openFiles())
 		return 1
 	}
 	return 0
@@ -61,4 +61,13 @@ func descriptors() int {
 		return -1
 	}
 	return len(all)
+}
+
+func openFiles() (names []string) {
+	all, _ := os.ReadDir("/proc/self/fd")
+	for _, f := range all {
+		name, _ := os.Readlink("/proc/self/fd/" + f.Name())
+		names = append(names, name)
+	}
+	return names
 }

@@ -20,7 +20,7 @@ var reservedNames = []string{"output_merge", "output_separate"}
 // checkName says what is wrong with k as the name of a stream.
 func (e *Engine) checkName(k stream.Key) error {
 	segments := strings.Split(k.App, "/")
-	if e.options.Reserved != nil && e.options.Reserved(segments[0]) {
+	if e.reserved(segments[0]) {
 		return fmt.Errorf("app %q is reserved", segments[0])
 	}
 	if len(segments) > maxSegments {
@@ -40,6 +40,11 @@ func (e *Engine) checkName(k stream.Key) error {
 		return fmt.Errorf("name %q has the form of a recording's session", k.Name)
 	}
 	return nil
+}
+
+// reserved reports whether no app may begin with a path segment.
+func (e *Engine) reserved(first string) bool {
+	return e.options.Reserved != nil && e.options.Reserved(first)
 }
 
 func (e *Engine) checkSegment(s string) error {

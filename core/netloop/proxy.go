@@ -35,9 +35,10 @@ func (h *proxyConn) data(b []byte) {
 		return
 	}
 	if head.Source.IsValid() {
-		c.peer = netip.AddrPortFrom(head.Source.Addr().Unmap(), head.Source.Port())
+		c.via = netip.AddrPortFrom(head.Source.Addr().Unmap(), head.Source.Port())
+		c.peer = c.via
 	}
-	if !c.engine.gate.count(&c.ticket, c.peer.Addr()) {
+	if !c.engine.trusts(c.via.Addr()) && !c.engine.gate.count(&c.ticket, c.via.Addr()) {
 		c.engine.gate.refused("limits.connections_per_ip", c.protocol, c.peer)
 		c.kill(causeLimit, "limits.connections_per_ip")
 		return

@@ -22,6 +22,8 @@ type rtmpConn struct {
 	// The play that waits for its stream, or is served.
 	play rtmp.EventPlay
 	key  stream.Key
+	// What receiveAudio and receiveVideo switched off.
+	noAudio, noVideo bool
 }
 
 func newRTMPConn(c *conn) *rtmpConn {

@@ -56,7 +56,7 @@ func (h *rtmpConn) begin(s *stream.Stream) {
 	c.setDeadline(0)
 	h.verdict(h.session.AcceptPlay(h.play.StreamID))
 	c.out = append(c.out, h.session.TakeOutput()...)
-	key := groupKey{form: form{kind: formRTMP, streamID: h.play.StreamID}, video: true, audio: true}
+	key := groupKey{form: form{kind: formRTMP, streamID: h.play.StreamID}, video: !h.noVideo, audio: !h.noAudio}
 	v := c.loop.attach(c, s, key, wantsLive(h.play.Query), h)
 	v.userAgent = h.flashVer
 	c.engine.viewerStarted(v)
@@ -99,13 +99,14 @@ func (h *rtmpConn) onPause(paused bool) {
 
 // onReceive moves the viewer to the group of those that get what it wants.
 func (h *rtmpConn) onReceive(ev rtmp.EventReceive) {
+	if ev.Kind == media.Audio {
+		h.noAudio = !ev.On
+	} else {
+		h.noVideo = !ev.On
+	}
 	if v := h.conn.viewer; v != nil {
 		key := v.group.key
-		if ev.Kind == media.Audio {
-			key.audio = ev.On
-		} else {
-			key.video = ev.On
-		}
+		key.audio, key.video = !h.noAudio, !h.noVideo
 		h.conn.loop.regroup(v, key)
 	}
 }
@@ -154,10 +155,10 @@ func (h *rtmpConn) watchPhase() {
 	case rtmp.Connecting:
 		c.setDeadline(now + int64(limits.ConnectTimeout))
 	case rtmp.Idle:
-		if was == rtmp.Connecting {
-			c.setDeadline(now + int64(limits.PublishTimeout))
-		} else {
+		if was == rtmp.Publishing || was == rtmp.Playing {
 			c.setDeadline(now + int64(limits.IdleTimeout))
+		} else {
+			c.setDeadline(now + int64(limits.PublishTimeout))
 		}
 	case rtmp.Publishing:
 		c.setDeadline(now + int64(limits.PublishIdleTimeout))

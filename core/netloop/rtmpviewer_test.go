@@ -29,17 +29,17 @@ type rtmpSource struct {
 	size int
 }
 
-func (s *rtmpSource) next() (event, error) {
+func (s *rtmpSource) next() (item, error) {
 	m, err := s.message()
 	if err != nil {
-		return event{}, err
+		return item{}, err
 	}
 	switch kind := media.Kind(m.typ); kind {
 	case media.Audio, media.Video, media.Data:
 		if m.csid != kind.ChunkStream() {
-			return event{}, malformed("%s on chunk stream %d", kind, m.csid)
+			return item{}, malformed("%s on chunk stream %d", kind, m.csid)
 		}
-		return event{unit: unit{kind, m.ts, string(m.payload)}}, nil
+		return item{unit: unit{kind, m.ts, string(m.payload)}}, nil
 	}
 	return s.control(m)
 }
@@ -93,28 +93,28 @@ func (s *rtmpSource) payload(m rtmpMessage, n int, extended bool) ([]byte, error
 	}
 }
 
-func (s *rtmpSource) control(m rtmpMessage) (event, error) {
+func (s *rtmpSource) control(m rtmpMessage) (item, error) {
 	switch m.typ {
 	case message.TypeSetChunkSize:
 		s.size = int(binary.BigEndian.Uint32(m.payload))
-		return event{control: "chunk size"}, nil
+		return item{control: "chunk size"}, nil
 	case message.TypeUserControl:
 		u, err := message.DecodeUserControl(m.payload)
 		if u.Event == message.PingResponse {
-			return event{control: fmt.Sprintf("pong %d", u.Value)}, err
+			return item{control: fmt.Sprintf("pong %d", u.Value)}, err
 		}
-		return event{control: fmt.Sprintf("user control %d of %d", u.Event, u.Value)}, err
+		return item{control: fmt.Sprintf("user control %d of %d", u.Event, u.Value)}, err
 	case message.TypeCommandAMF0:
 		c, err := message.DecodeCommand(m.typ, m.payload, amf.Limits{Depth: 8})
 		code, _ := amf.Lookup(c.Arg(0), "code")
 		if c.Name != "onStatus" {
 			code = c.ID
 		}
-		return event{control: fmt.Sprint(c.Name, " ", code)}, err
+		return item{control: fmt.Sprint(c.Name, " ", code)}, err
 	case message.TypeAcknowledgement, message.TypeWindowAckSize, message.TypeSetPeerBandwidth:
-		return event{control: fmt.Sprintf("message %d", m.typ)}, nil
+		return item{control: fmt.Sprintf("message %d", m.typ)}, nil
 	}
-	return event{}, malformed("message type %d", m.typ)
+	return item{}, malformed("message type %d", m.typ)
 }
 
 // command is a call's bytes, in chunks of 128.

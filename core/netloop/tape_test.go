@@ -14,14 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// event is what a viewer reads: a unit, or something of the protocol's own.
-type event struct {
+// item is what a viewer reads: a unit, or something of the protocol's own.
+type item struct {
 	unit    unit
 	control string
 }
 
 // source reads a viewer's events. io.EOF is an end at a boundary.
-type source interface{ next() (event, error) }
+type source interface{ next() (item, error) }
 
 // tape is a viewer and all that it has got.
 type tape struct {
@@ -29,6 +29,8 @@ type tape struct {
 	conn net.Conn
 	src  source
 	done chan struct{}
+	// release lets a viewer that is stuck read on.
+	release func()
 
 	mu       sync.Mutex
 	units    []unit
@@ -82,6 +84,7 @@ func (p *tape) run() {
 		}
 		p.mu.Unlock()
 		if err != nil {
+			p.conn.Close()
 			return
 		}
 	}
@@ -198,3 +201,31 @@ func inside(r io.Reader, n int) ([]byte, error) {
 	}
 	return b, err
 }
+
+// gated has reads wait for the gate.
+func gated(gate chan struct{}) func(io.Reader) io.Reader {
+	return func(r io.Reader) io.Reader { return &gatedReader{r: r, gate: gate} }
+}
+
+// gatedReader lets the answer to a request and the handshake pass, so much as
+// is asked for, and waits with the rest.
+type gatedReader struct {
+	r    io.Reader
+	gate chan struct{}
+	n    int
+}
+
+// freely is how many bytes pass before the gate.
+const freely = 1 << 12
+
+func (g *gatedReader) Read(b []byte) (int, error) {
+	if g.n > freely {
+		<-g.gate
+	}
+	n, err := g.r.Read(b)
+	g.n += n
+	return n, err
+}
+
+// parsePath is the name of f's stream.
+func parsePath(f *feed) string { return f.pub.Stream.Key.String() }

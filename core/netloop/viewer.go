@@ -1,6 +1,8 @@
 package netloop
 
 import (
+	"slices"
+
 	"github.com/millrace/millrace/core/stream"
 )
 
@@ -39,6 +41,7 @@ type group struct {
 	key   groupKey
 	shape shape
 	slots [mergeSlots][]*viewer
+	count int
 }
 
 // viewer is a connection that watches: a cursor and little else.
@@ -51,7 +54,8 @@ type viewer struct {
 	slot, index int
 	queued      bool // it is in the loop's todo
 	ended       bool
-	greeted     bool  // the FLV header was sent
+	greeted     bool // the FLV header was sent
+	known       known
 	stopped     bool  // its end was told
 	since       int64 // ns
 	userAgent   string
@@ -115,6 +119,9 @@ func (l *loop) regroup(v *viewer, key groupKey) {
 	v.group.remove(v)
 	v.sub.groupOf(key, l.engine.options.ChunkSize).add(v)
 	v.cursor.Video, v.cursor.Audio = key.video, key.audio
+	if v.cursor.State != nil {
+		v.cursor.State = unsure
+	}
 	if more {
 		v.cursor.Rejoin()
 	}
@@ -124,6 +131,7 @@ func (g *group) add(v *viewer) {
 	v.group = g
 	v.index = len(g.slots[v.slot])
 	g.slots[v.slot] = append(g.slots[v.slot], v)
+	g.count++
 }
 
 func (g *group) remove(v *viewer) {
@@ -132,6 +140,9 @@ func (g *group) remove(v *viewer) {
 	list[v.index], last.index = last, v.index
 	list[len(list)-1] = nil
 	g.slots[v.slot] = list[:len(list)-1]
+	if g.count--; g.count == 0 {
+		v.sub.groups = slices.DeleteFunc(v.sub.groups, func(o *group) bool { return o == g })
+	}
 }
 
 func (l *loop) subTo(s *stream.Stream) *sub {

@@ -53,8 +53,12 @@ func (w *wsInput) end(code ws.Code, reason string) {
 
 // farewell appends the close frame.
 func (w *wsInput) farewell(dst []byte, reason string) []byte {
-	if w.reason != "" {
+	code := w.code
+	switch {
+	case w.reason != "":
 		reason = w.reason
+	case reason == shuttingDown:
+		code = ws.CloseGoingAway // so that players come back after a restart
 	}
-	return ws.AppendClose(dst, w.code, reason)
+	return ws.AppendClose(dst, code, reason)
 }

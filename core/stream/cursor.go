@@ -110,13 +110,14 @@ func (c *Cursor) start(end uint64) bool {
 
 // firstMedia is where a viewer without video starts: at the frame just
 // before the head, so that something comes at once, or at the first of a
-// stream that has just begun.
+// session that has just begun.
 func (c *Cursor) firstMedia(end uint64) uint64 {
-	tail := c.Stream.ring.tail.Load()
-	if c.join <= 1 {
-		return tail
+	s := c.Stream
+	first := max(s.ring.tail.Load(), s.first.Load())
+	if c.join <= first {
+		return first
 	}
-	return max(tail, min(c.join, end)-1)
+	return max(first, min(c.join, end)-1)
 }
 
 // resume ends the wait for a keyframe once one came, or once it is known that

@@ -19,7 +19,7 @@ var testKey = Key{App: "live", Name: "test"}
 
 // feed is a registry and a publisher of one of its streams.
 type feed struct {
-	t   *testing.T
+	t   testing.TB
 	r   *Registry
 	pub *Publication
 
@@ -28,7 +28,7 @@ type feed struct {
 }
 
 // newFeed publishes testKey; change may change the options before.
-func newFeed(t *testing.T, change func(*Options)) *feed {
+func newFeed(t testing.TB, change func(*Options)) *feed {
 	t.Helper()
 	o := DefaultOptions()
 	if change != nil {

@@ -158,7 +158,7 @@ func (s *Stream) take(pub Publisher, now int64) (*Publication, error) {
 // install starts a session. Under s.mu.
 func (s *Stream) install(pub Publisher, now int64) *Publication {
 	s.stopTimer()
-	if s.pub != nil {
+	if s.pub != nil && s.pub.sawMedia {
 		s.lostAt = now
 	}
 	s.session++
@@ -175,6 +175,7 @@ func (s *Stream) install(pub Publisher, now int64) *Publication {
 	s.setState(func(st *media.State) { *st = media.State{Session: s.session, Metadata: st.Metadata} })
 	s.key, s.keyDTS = 0, 0
 	s.gop.Store(0)
+	s.first.Store(s.ring.head.Load())
 	s.registry.notify(Notice{Stream: s, What: what})
 	return p
 }
@@ -290,11 +291,11 @@ func (r *Registry) enforce(s *Stream) {
 	var freed int64
 	for _, all := range []bool{false, true} {
 		for r.bytes.Load() > goal {
-			victim, largest := r.largest(s, all)
+			victim := r.largest(s, all)
 			if victim == nil {
 				break
 			}
-			freed += victim.shed(all, min(largest, r.bytes.Load()-goal))
+			freed += victim.shed(all, r.bytes.Load()-goal)
 			victim.unlockOther(s)
 		}
 		goal = limit // GOPs: no more than must be
@@ -305,13 +306,14 @@ func (r *Registry) enforce(s *Stream) {
 }
 
 // largest returns the stream with the most to shed, locked unless it is self,
-// and how much that is. Under self.mu, so the registry's lock, which comes
-// first, is only tried.
-func (r *Registry) largest(self *Stream, all bool) (best *Stream, most int64) {
+// or nil if none has anything. Under self.mu, so the registry's lock, which
+// comes first, is only tried.
+func (r *Registry) largest(self *Stream, all bool) (best *Stream) {
 	if !r.mu.TryRLock() {
-		return nil, 0
+		return nil
 	}
 	defer r.mu.RUnlock()
+	var most int64
 	for s := range r.holders {
 		if s != self && !s.mu.TryLock() {
 			continue
@@ -326,7 +328,7 @@ func (r *Registry) largest(self *Stream, all bool) (best *Stream, most int64) {
 		}
 		best, most = s, n
 	}
-	return best, most
+	return best
 }
 
 func (s *Stream) unlockOther(self *Stream) {

@@ -25,7 +25,9 @@ type Stream struct {
 	ring     ring
 	// gop is the sequence number of the keyframe that newcomers start at, 0
 	// for none: they wait for the next.
-	gop   atomic.Uint64
+	gop atomic.Uint64
+	// first is the sequence number at which the publish session began.
+	first atomic.Uint64
 	state atomic.Pointer[media.State]
 	// ready is set once it is known which media the session has: newcomers
 	// wait for it.

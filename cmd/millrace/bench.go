@@ -1,0 +1,307 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/millrace/millrace/core/bench"
+)
+
+const benchUsage = `Usage:
+  millrace bench publish -url rtmp://HOST/APP/NAME [flags]   publish synthetic streams
+  millrace bench play -url URL [flags]                       watch with many viewers, and measure
+  millrace bench floor [flags]                               what the kernel takes at least
+  millrace bench compare [flags]                             server against floor, in pairs
+
+play takes rtmp://HOST/APP/NAME, http://HOST/APP/NAME.flv and ws://HOST/APP/NAME.flv.
+publish stamps its frames with the time and a number, by which play finds what
+was lost and how late the rest came; the two may run on different machines, if
+their clocks agree. -pid names a server's process on this machine, whose CPU and
+memory are reported. Each ends by itself, or at ^C, and prints a report, as JSON
+with -json. "millrace bench COMMAND -h" lists the flags.
+
+Exit status: 0 done; 1 failed, or, with -strict, a viewer did not get all;
+2 usage.
+`
+
+// report is what each of the commands ends with.
+type report interface {
+	WriteText(io.Writer) error
+	// Sound reports whether all was delivered.
+	Sound() bool
+}
+
+// benchCommand is one of the commands: run is called once the flags are read.
+type benchCommand struct {
+	flags        *flag.FlagSet
+	run          func(context.Context) (report, error)
+	json, strict bool
+}
+
+// runBench loads a server and measures it.
+func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		fmt.Fprint(stderr, benchUsage)
+		return usageStatus(args)
+	}
+	if args[0] == "floor-writer" {
+		return floorWriter(args[1:], stderr)
+	}
+	set, ok := benchCommands[args[0]]
+	if !ok {
+		fmt.Fprintf(stderr, "millrace bench: unknown command %q\n%s", args[0], benchUsage)
+		return exitUsage
+	}
+	c := newBenchCommand(args[0], stderr)
+	set(c, stderr)
+	if err := c.flags.Parse(args[1:]); err != nil {
+		return usageStatus(args[1:])
+	}
+	if c.flags.NArg() > 0 {
+		fmt.Fprintf(stderr, "millrace bench %s: unexpected argument %q\n", args[0], c.flags.Arg(0))
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	r, err := c.run(ctx)
+	if err != nil {
+		fmt.Fprintf(stderr, "millrace bench %s: %v\n", args[0], err)
+		return exitFailed
+	}
+	return c.finish(r, stdout, stderr)
+}
+
+// usageStatus is 0 for those who asked for help.
+func usageStatus(args []string) int {
+	for _, arg := range args {
+		if strings.HasPrefix("--help", arg) && strings.Contains(arg, "h") {
+			return exitDone
+		}
+	}
+	return exitUsage
+}
+
+func newBenchCommand(name string, stderr io.Writer) *benchCommand {
+	c := &benchCommand{flags: flag.NewFlagSet("millrace bench "+name, flag.ContinueOnError)}
+	c.flags.SetOutput(stderr)
+	c.flags.BoolVar(&c.json, "json", false, "print the report as JSON")
+	c.flags.BoolVar(&c.strict, "strict", false, "exit with 1 if anybody did not get all, in time")
+	return c
+}
+
+// finish prints the report.
+func (c *benchCommand) finish(r report, stdout, stderr io.Writer) int {
+	var err error
+	if c.json {
+		e := json.NewEncoder(stdout)
+		e.SetIndent("", "  ")
+		err = e.Encode(r)
+	} else {
+		err = r.WriteText(stdout)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "millrace bench:", err)
+		return exitFailed
+	}
+	if c.strict && !r.Sound() {
+		return exitFailed
+	}
+	return exitDone
+}
+
+// benchCommands give a command its flags and what it runs.
+var benchCommands = map[string]func(*benchCommand, io.Writer){
+	"publish": benchPublish,
+	"play":    benchPlay,
+	"floor":   benchFloor,
+	"compare": benchCompare,
+}
+
+func benchPublish(c *benchCommand, stderr io.Writer) {
+	var o bench.PublishOptions
+	shape := shapeFlags(c.flags)
+	c.flags.StringVar(&o.URL, "url", "", "rtmp://HOST[:PORT]/APP/NAME")
+	publishFlags(c.flags, &o)
+	c.flags.DurationVar(&o.Duration, "duration", 0, "of the measured interval; 0: until ^C")
+	c.flags.IntVar(&o.PID, "pid", 0, "process of the server, to measure it")
+	o.Ready = func() { fmt.Fprintln(stderr, "publishing") }
+	c.run = func(ctx context.Context) (report, error) {
+		if err := errors.Join(needURL(o.URL), shape(&o.Shape)); err != nil {
+			return nil, err
+		}
+		return bench.Publish(ctx, o)
+	}
+}
+
+// publishFlags are those of all that publish.
+func publishFlags(flags *flag.FlagSet, o *bench.PublishOptions) {
+	flags.IntVar(&o.Streams, "n", 1, "streams; more than one have 1, 2, … at the end of their names")
+	flags.IntVar(&o.Ramp, "ramp", 250, "new publishers a second")
+	flags.DurationVar(&o.Settle, "settle", 0, "from the last publisher's start to the measured interval (default 1s)")
+}
+
+func benchPlay(c *benchCommand, _ io.Writer) {
+	var o bench.PlayOptions
+	c.flags.StringVar(&o.URL, "url", "", "rtmp://HOST/APP/NAME, http://HOST/APP/NAME.flv or ws://HOST/APP/NAME.flv")
+	c.flags.IntVar(&o.Streams, "streams", 1, "streams to spread over, with 1, 2, … at the end of their names")
+	playFlags(c.flags, &o)
+	c.flags.IntVar(&o.PID, "pid", 0, "process of the server, to measure it")
+	c.flags.Int64Var(&o.IdleRSS, "idle-rss", 0, "the server's memory without viewers, in bytes (default what it has before the first)")
+	c.flags.StringVar(&o.Metrics, "metrics", "", "URL of a Millrace's /metrics, such as http://127.0.0.1:8502/metrics")
+	c.run = func(ctx context.Context) (report, error) {
+		if err := needURL(o.URL); err != nil {
+			return nil, err
+		}
+		return bench.Play(ctx, o)
+	}
+}
+
+// playFlags are those of all that watch.
+func playFlags(flags *flag.FlagSet, o *bench.PlayOptions) {
+	flags.IntVar(&o.Viewers, "n", 1, "viewers")
+	flags.IntVar(&o.Sample, "sample", 0, "viewers that are read in full; -1: none (default 50)")
+	flags.IntVar(&o.Stalled, "stalled", 0, "viewers that never read")
+	flags.IntVar(&o.Ramp, "ramp", 2000, "new viewers a second")
+	flags.DurationVar(&o.Settle, "settle", 0, "from the last viewer's start to the measured interval (default 2s)")
+	flags.DurationVar(&o.Duration, "duration", 0, "of the measured interval (default 10s)")
+	flags.DurationVar(&o.Nap, "nap", 0, "how long bytes gather before viewers that discard look for them; negative: none (default 5ms)")
+	flags.IntVar(&o.Threads, "client-threads", 0, "threads for the viewers (default one per CPU); one more reads the sample")
+}
+
+func benchFloor(c *benchCommand, _ io.Writer) {
+	var o bench.FloorOptions
+	var publish bench.PublishOptions
+	shape := shapeFlags(c.flags)
+	playFlags(c.flags, &o.Play)
+	c.flags.Float64Var(&o.Writer.PerWrite, "frames-per-write", 1, "on average; 1: each frame at once")
+	c.flags.IntVar(&o.Writer.Threads, "threads", 2, "threads of the bare process, as a server has loops")
+	c.flags.BoolVar(&o.Writer.Ingest, "ingest", false, "read from -n publishers instead")
+	c.run = func(ctx context.Context) (report, error) {
+		if err := shape(&o.Writer.Shape); err != nil {
+			return nil, err
+		}
+		if !o.Writer.Ingest {
+			return bench.Floor(ctx, o)
+		}
+		publish.Streams, publish.Shape = o.Play.Viewers, o.Writer.Shape
+		publish.Settle, publish.Duration = o.Play.Settle, o.Play.Duration
+		return bench.IngestFloor(ctx, bench.IngestFloorOptions{Publish: publish, Threads: o.Writer.Threads})
+	}
+}
+
+// floorWriter is the process that bench floor starts and measures.
+func floorWriter(args []string, stderr io.Writer) int {
+	var o bench.WriterOptions
+	flags := flag.NewFlagSet("millrace bench floor-writer", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	shape := shapeFlags(flags)
+	flags.Float64Var(&o.PerWrite, "frames-per-write", 1, "")
+	flags.IntVar(&o.Threads, "threads", 2, "")
+	flags.BoolVar(&o.Ingest, "ingest", false, "")
+	if err := flags.Parse(args); err != nil {
+		return exitUsage
+	}
+	err := shape(&o.Shape)
+	if err == nil {
+		err = bench.RunWriter(o, os.Stdin, os.Stdout)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "millrace bench floor-writer:", err)
+		return exitFailed
+	}
+	return exitDone
+}
+
+// shapeFlags are those of a synthetic stream; what is returned reads them.
+func shapeFlags(flags *flag.FlagSet) func(*bench.Shape) error {
+	bitrate := flags.String("bitrate", "500k", "bit/s of audio and video together")
+	fps := flags.Float64("fps", 25, "pictures a second")
+	gop := flags.Duration("gop", 0, "from keyframe to keyframe (default 2s)")
+	audio := flags.Bool("audio", true, "AAC beside the pictures, 43 frames a second")
+	tags := flags.String("tags", "", "tags a second in all, such as 68/s: sets -fps")
+	return func(s *bench.Shape) (err error) {
+		s.FPS, s.GOP, s.NoAudio = *fps, *gop, !*audio
+		if s.Bitrate, err = bench.ParseBitrate(*bitrate); err != nil || *tags == "" {
+			return err
+		}
+		rate, err := bench.ParseTagRate(*tags)
+		if err == nil {
+			*s, err = s.WithTagRate(rate)
+		}
+		return err
+	}
+}
+
+func needURL(url string) error {
+	if url == "" {
+		return errors.New("-url is needed")
+	}
+	return nil
+}
+
+func benchCompare(c *benchCommand, stderr io.Writer) {
+	full := c.flags.Bool("full", false, "all of core/BENCHMARKS.md, more than an hour; otherwise three minutes")
+	server := c.flags.String("server", "", "the server's program (default this one)")
+	viewers := c.flags.String("viewers", "", "numbers of viewers, such as 100,1000")
+	protocols := c.flags.String("protocols", "", "of rtmp,httpflv,wsflv")
+	windows := c.flags.String("windows", "", "values of stream.merge_window, such as auto,0s,120ms")
+	pairs := c.flags.Int("pairs", 0, "runs of server and floor, in turn")
+	publishers := c.flags.Int("publishers", -1, "that publish at once in a measurement of their own; 0: none")
+	duration := c.flags.Duration("duration", 0, "of each measured interval")
+	nginx := c.flags.Bool("nginx", true, "measure nginx with libnginx-mod-rtmp as well, if it is installed")
+	shape := shapeFlags(c.flags)
+	c.run = func(ctx context.Context) (report, error) {
+		o := bench.Quick()
+		if *full {
+			o = bench.Full()
+		}
+		o.Server, o.Nginx, o.Progress = *server, *nginx, stderr
+		override(&o.Pairs, *pairs, *pairs > 0)
+		override(&o.Publishers, *publishers, *publishers >= 0)
+		override(&o.Duration, *duration, *duration > 0)
+		override(&o.Windows, strings.Split(*windows, ","), *windows != "")
+		numbers, err := parseNumbers(*viewers)
+		override(&o.Viewers, numbers, *viewers != "")
+		if *protocols != "" {
+			o.Protocols = nil
+			for name := range strings.SplitSeq(*protocols, ",") {
+				o.Protocols = append(o.Protocols, bench.Protocol(name))
+			}
+		}
+		if err := errors.Join(err, shape(&o.Shape)); err != nil {
+			return nil, err
+		}
+		return bench.Compare(ctx, o)
+	}
+}
+
+// override replaces what a flag was given for.
+func override[T any](old *T, given T, is bool) {
+	if is {
+		*old = given
+	}
+}
+
+func parseNumbers(list string) ([]int, error) {
+	var all []int
+	for field := range strings.SplitSeq(list, ",") {
+		if field == "" {
+			continue
+		}
+		n, err := strconv.Atoi(field)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("%q is no number of viewers", field)
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}

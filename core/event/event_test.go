@@ -1,0 +1,56 @@
+package event
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Names are the same on every surface: snake case, one meaning each, and
+// on_… for what happens only.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	form := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+	seen := map[string]string{}
+	for i, group := range constants(t) {
+		for name, value := range group {
+			if !form.MatchString(value) || strings.HasPrefix(value, "on_") != (i == 0) {
+				t.Errorf("%s is %q", name, value)
+			}
+			if other := seen[value]; other != "" {
+				t.Errorf("%s and %s are both %q", name, other, value)
+			}
+			seen[value] = name
+		}
+	}
+	if len(seen) < 20 {
+		t.Errorf("only %d names were found", len(seen))
+	}
+}
+
+// constants are the names in the groups of the source: events, then fields.
+func constants(t *testing.T) (groups []map[string]string) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "event.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range file.Decls {
+		group := map[string]string{}
+		for _, spec := range d.(*ast.GenDecl).Specs {
+			if c, ok := spec.(*ast.ValueSpec); ok {
+				value, err := strconv.Unquote(c.Values[0].(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				group[c.Names[0].Name] = value
+			}
+		}
+		groups = append(groups, group)
+	}
+	return groups
+}
