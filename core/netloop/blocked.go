@@ -115,7 +115,6 @@ func (l *loop) scanBlocked(now int64) {
 // episode is a time in which a viewer was too slow. It makes one log line.
 type episode struct {
 	skips uint64 // the cursor's, as last seen
-	since int64  // ns; 0: not slow
 	told  int64  // when the last line was written
 }
 

@@ -229,9 +229,6 @@ func (m manner) reader(c net.Conn) io.Reader {
 // slowly reads byte by byte through a small buffer.
 var slowly = manner{receive: 4096, wrap: bytewise}
 
-// unread is a reader that takes no more than it is asked for.
-var unread = manner{receive: 4096, wrap: func(r io.Reader) io.Reader { return r }}
-
 const wsHandshake = "Host: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
