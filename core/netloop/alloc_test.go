@@ -126,7 +126,7 @@ func allocsPerFrame(t *testing.T, viewers int, key groupKey) float64 {
 func TestEngineDoesNotAllocatePerViewer(t *testing.T) {
 	few := engineAllocs(t, 2)
 	many := engineAllocs(t, 100)
-	if perViewer := (many - few) / 98; perViewer > 0.02 {
+	if perViewer := (many - few) / 98; perViewer > 0.05 {
 		t.Errorf("%.1f allocations for a frame to 2 viewers, %.1f to 100: %.3f for each", few, many, perViewer)
 	}
 	t.Logf("%.1f allocations for a frame to 2 viewers, %.1f to 100", few, many)

@@ -31,9 +31,7 @@ func TestConnectionLimits(t *testing.T) {
 					t.Errorf("%d bytes, %v", n, err)
 				}
 			}
-			if got := r.engine.Stats().Refused[c.reason]; got != 5 {
-				t.Errorf("%d refusals: %v", got, r.engine.Stats().Refused)
-			}
+			eventually(t, "all refusals are counted", func() bool { return r.engine.Stats().Refused[c.reason] == 5 })
 			if n := len(r.log.find("connections refused")); n < 1 || n > 2 {
 				t.Errorf("%d lines tell of it", n)
 			}

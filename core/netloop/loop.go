@@ -31,6 +31,8 @@ type loop struct {
 	window  window
 	slots   slots
 	stats   loopStats
+	// passTask is a pass, ready to be posted.
+	passTask *task
 
 	// current is the connection being served, to be blamed for a panic.
 	current *conn
@@ -51,7 +53,9 @@ func newLoop(e *Engine, index int, el gnet.EventLoop) (*loop, error) {
 	l.waiting.init(l)
 	l.wheel.due, l.fanout.scanDue = never, never
 	l.window.init(e.Settings())
-	l.clock = newClock(e.Now, func() { l.post(l.onClock) })
+	l.passTask = &task{l, l.pass}
+	onClock := &task{l, l.onClock}
+	l.clock = newClock(e.Now, func() { l.postTask(onClock) })
 	var err error
 	if l.drain, err = newDrain(func(ready []slot) { l.post(func() { l.onDrain(ready) }) }); err != nil {
 		l.clock.close()
@@ -67,21 +71,26 @@ func (l *loop) close() {
 
 func (l *loop) now() int64 { return l.engine.Now() }
 
-// runnable is a function as gnet wants it.
-type runnable func()
+// task is a function to be run on a loop, as gnet wants it. The loop keeps one
+// for what it does again and again: posting that allocates nothing of ours.
+type task struct {
+	loop *loop
+	f    func()
+}
 
 // Run is gnet's.
-func (f runnable) Run(context.Context) error { f(); return nil }
+func (t *task) Run(context.Context) error {
+	begin := t.loop.now()
+	t.loop.guard(nil, t.f)
+	t.loop.stats.busy.Add(uint64(t.loop.now() - begin))
+	return nil
+}
 
 // post runs f on the loop, from any goroutine but the loop's own: gnet would
 // run it in the same round, and a loop that posts to itself starves its I/O.
-func (l *loop) post(f func()) {
-	_ = l.el.Execute(context.Background(), runnable(func() {
-		begin := l.now()
-		l.guard(nil, f)
-		l.stats.busy.Add(uint64(l.now() - begin))
-	}))
-}
+func (l *loop) post(f func()) { l.postTask(&task{l, f}) }
+
+func (l *loop) postTask(t *task) { _ = l.el.Execute(context.Background(), t) }
 
 // guard runs f for c. A panic ends that connection and nothing else.
 func (l *loop) guard(c *conn, f func()) {
@@ -122,7 +131,7 @@ func (l *loop) wake(s *sub) {
 		return
 	}
 	l.stats.wakeups.Add(1)
-	l.post(l.pass)
+	l.postTask(l.passTask)
 }
 
 // onClock does all that has come due.
