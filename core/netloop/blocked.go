@@ -136,8 +136,7 @@ func (e *episode) skipped(l *loop, v *viewer, now int64) {
 // look is called while the viewer's socket is full.
 func (e *episode) look(l *loop, v *viewer, now int64, stalled bool) {
 	switch {
-	case stalled:
-		e.told = 0
+	case stalled: // if a line was written, the one about its end goes with it
 		e.tell(l, v, now, "closed")
 	case v.cursor.Lag(now) > l.engine.maxLag():
 		e.tell(l, v, now, "will skip to a keyframe when it reads again")

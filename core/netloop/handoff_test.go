@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -296,6 +297,25 @@ func TestTrustedProxyAndLimit(t *testing.T) {
 		if status, _, err := readHead(c); err != nil || !strings.Contains(status, "200") {
 			t.Fatalf("client %d behind the proxy gets %q, %v", i, status, err)
 		}
+	}
+}
+
+// TestTrustedProxyAndRTMP limits RTMP connections of an address that is trusted
+// to name others in HTTP: RTMP has no header that could do so.
+func TestTrustedProxyAndRTMP(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings(func(s *Settings) {
+		s.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		s.Limits.ConnectionsPerIP = 2
+	}))
+	for range 2 {
+		dial(t, r.rtmp.Addr(), 0)
+	}
+	r.waitConns(2)
+	c := dial(t, r.rtmp.Addr(), 0)
+	_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
+	if _, err := c.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
+		t.Errorf("the third connection gets %v", err)
 	}
 }
 
