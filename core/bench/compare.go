@@ -81,6 +81,7 @@ func (o CompareOptions) withDefaults() (CompareOptions, error) {
 type comparison struct {
 	options CompareOptions
 	bench   []string // the command of this program
+	idleRSS int64    // of the server of the cell under way, with a publisher
 }
 
 // Compare measures a server against the floor at the same number of frames per
@@ -142,6 +143,11 @@ func (c *comparison) cell(ctx context.Context, cell *Cell) error {
 			return err
 		}
 	}
+	// Every run of the cell counts from here: memory does not shrink when
+	// viewers leave.
+	if c.idleRSS, _, err = resident(s.pid()); err != nil {
+		return err
+	}
 	return c.pairs(ctx, cell, s, rival)
 }
 
@@ -193,7 +199,7 @@ func (c *comparison) say(format string, args ...any) {
 // had, then the rival.
 func (c *comparison) pair(ctx context.Context, cell *Cell, s, rival *subject) (Pair, error) {
 	var p Pair
-	if err := c.play(ctx, cell, s, &p.Server); err != nil {
+	if err := c.play(ctx, cell, s, &p.Server, "-idle-rss", fmt.Sprint(c.idleRSS)); err != nil {
 		return p, err
 	}
 	floor := c.command("floor", c.shape(), "-n", fmt.Sprint(cell.Viewers), "-duration", c.options.Duration.String(),
@@ -212,14 +218,14 @@ func (c *comparison) pair(ctx context.Context, cell *Cell, s, rival *subject) (P
 	return p, err
 }
 
-func (c *comparison) play(ctx context.Context, cell *Cell, s *subject, r *PlayReport) error {
-	return runReport(ctx, c.command("play", nil, "-url", s.url(cell.Protocol), "-n", fmt.Sprint(cell.Viewers),
+func (c *comparison) play(ctx context.Context, cell *Cell, s *subject, r *PlayReport, more ...string) error {
+	return runReport(ctx, c.command("play", more, "-url", s.url(cell.Protocol), "-n", fmt.Sprint(cell.Viewers),
 		"-duration", c.options.Duration.String(), "-pid", fmt.Sprint(s.pid()), "-metrics", s.metrics(), "-json"), r)
 }
 
 // command runs a subcommand of bench.
-func (c *comparison) command(name string, shape []string, args ...string) []string {
-	return slices.Concat(c.bench, []string{name}, shape, args)
+func (c *comparison) command(name string, first []string, args ...string) []string {
+	return slices.Concat(c.bench, []string{name}, first, args)
 }
 
 func (c *comparison) shape() []string {
