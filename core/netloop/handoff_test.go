@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,6 +46,19 @@ func (b *borrower) take(c net.Conn, prefix []byte, remote net.Addr) error {
 	b.work.Add(1)
 	go b.serve(c, prefix)
 	return nil
+}
+
+// holds reports whether it has n connections to keep.
+func (b *borrower) holds(n int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.held) == n
+}
+
+func (b *borrower) release(i int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.held[i].Close()
 }
 
 func (b *borrower) serve(c net.Conn, prefix []byte) {
@@ -133,6 +145,8 @@ func TestHandOff(t *testing.T) {
 	f.gop(3, 1000)
 	p.waitLast(f)
 	f.check(t, p.got(), wantsBoth, false)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.had != rounds {
 		t.Errorf("the connection was handed over %d times", b.had)
 	}
@@ -213,24 +227,17 @@ func TestLentConnectionsCount(t *testing.T) {
 	for range 2 {
 		fmt.Fprint(dial(t, r.http.Addr(), 0), echo(1))
 	}
-	holds := func(n int) func() bool {
-		return func() bool {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			return len(b.held) == n
-		}
-	}
-	eventually(t, "both are lent", holds(2))
+	eventually(t, "both are lent", func() bool { return b.holds(2) })
 	c := dial(t, r.http.Addr(), 0)
 	if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil {
 		t.Errorf("a third connection gets %d bytes, %v", n, err)
 	}
-	b.held[0].Close()
-	b.held[0].Close() // only the first counts
+	b.release(0)
+	b.release(0) // only the first counts
 	fmt.Fprint(dial(t, r.http.Addr(), 0), echo(1))
-	eventually(t, "the next is lent", holds(3))
-	b.held[1].Close()
-	b.held[2].Close()
+	eventually(t, "the next is lent", func() bool { return b.holds(3) })
+	b.release(1)
+	b.release(2)
 	if n := r.engine.gate.open.Load(); n != 0 {
 		t.Errorf("%d connections are admitted", n)
 	}
@@ -272,15 +279,11 @@ func TestTrustedProxy(t *testing.T) {
 	fmt.Fprint(c, "GET /live/none.flv HTTP/1.1\r\n", from("192.0.2.1"))
 	wantAnswer(t, manner{}.reader(c), "404", "")
 	fmt.Fprint(c, "GET /echo/1 HTTP/1.1\r\n", from("192.0.2.2"))
-	eventually(t, "the connection is lent", func() bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return len(b.held) == 1
-	})
+	eventually(t, "the connection is lent", func() bool { return b.holds(1) })
 	if got := b.remotes[0]; strings.HasPrefix(got, "192.0.2.1:") {
 		t.Errorf("net/http is told that the second client is %s", got)
 	}
-	b.held[0].Close()
+	b.release(0)
 }
 
 // TestTrustedProxyAndLimit has the clients of one proxy not share one limit.
@@ -349,13 +352,9 @@ func TestReservedApps(t *testing.T) {
 	for _, path := range []string{"/hls/a.flv", "/flv/a/b.flv", "/", "/x", "/live/a", "/a.flv"} {
 		fmt.Fprintf(dial(t, r.http.Addr(), 0), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path)
 	}
-	eventually(t, "all are lent", func() bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return len(b.held) == 6
-	})
-	for _, c := range slices.Clone(b.held) {
-		c.Close()
+	eventually(t, "all are lent", func() bool { return b.holds(6) })
+	for i := range 6 {
+		b.release(i)
 	}
 	if !httpflv.Reserved("hls") {
 		t.Error("hls is not reserved")

@@ -113,7 +113,7 @@ func (h *httpConn) parse() {
 // reports whether that client may have one more connection.
 func (h *httpConn) trustProxy(head httpflv.Head) bool {
 	c := h.conn
-	if !c.engine.trusts(c.via.Addr()) {
+	if !c.engine.trusts(c.protocol, c.via.Addr()) {
 		return true
 	}
 	c.peer = c.via

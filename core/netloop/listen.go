@@ -81,7 +81,7 @@ func (l *Listener) run() {
 // admit takes an accepted connection onto a loop, if there is room for it.
 func (e *Engine) admit(nc net.Conn, l *Listener) {
 	peer := addrPort(nc.RemoteAddr())
-	t, refusal := e.gate.enter(peer.Addr(), !l.proxy && !e.trusts(peer.Addr()))
+	t, refusal := e.gate.enter(peer.Addr(), !l.proxy && !e.trusts(l.protocol, peer.Addr()))
 	if refusal != "" {
 		nc.Close()
 		e.gate.refused(refusal, l.protocol, peer)
@@ -223,9 +223,10 @@ func (g *gatekeeper) uncount(t *ticket) {
 	}
 }
 
-// trusts reports whether ip is a proxy that may tell a client's address.
-func (e *Engine) trusts(ip netip.Addr) bool {
-	return slices.ContainsFunc(e.Settings().TrustedProxies, func(p netip.Prefix) bool { return p.Contains(ip) })
+// trusts reports whether ip is a proxy that may tell a client's address, as
+// HTTP proxies do.
+func (e *Engine) trusts(p protocol, ip netip.Addr) bool {
+	return p == protocolHTTP && slices.ContainsFunc(e.Settings().TrustedProxies, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // refused counts a refusal, and logs it at most once a second.

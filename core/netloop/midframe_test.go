@@ -96,14 +96,14 @@ func TestExtendedTimestamps(t *testing.T) {
 // stuck makes a viewer that is in the middle of a frame and does not read.
 func (r *rig) stuck(how transport, f *feed) *tape {
 	r.t.Helper()
-	gate := make(chan struct{})
+	gate, before := make(chan struct{}), r.insideFrame()
 	p := r.watch(how, manner{receive: 4096, wrap: gated(gate)}, parsePath(f))
 	p.release = sync.OnceFunc(func() { close(gate) })
 	r.t.Cleanup(p.release)
 	for range 3 {
 		f.gop(1, 100_000)
 	}
-	eventually(r.t, "a viewer is in the middle of a frame", func() bool { return r.insideFrame() > 0 })
+	eventually(r.t, "a viewer is in the middle of a frame", func() bool { return r.insideFrame() > before })
 	return p
 }
 

@@ -38,7 +38,7 @@ func (h *proxyConn) data(b []byte) {
 		c.via = netip.AddrPortFrom(head.Source.Addr().Unmap(), head.Source.Port())
 		c.peer = c.via
 	}
-	if !c.engine.trusts(c.via.Addr()) && !c.engine.gate.count(&c.ticket, c.via.Addr()) {
+	if !c.engine.trusts(c.protocol, c.via.Addr()) && !c.engine.gate.count(&c.ticket, c.via.Addr()) {
 		c.engine.gate.refused("limits.connections_per_ip", c.protocol, c.peer)
 		c.kill(causeLimit, "limits.connections_per_ip")
 		return

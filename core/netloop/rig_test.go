@@ -171,6 +171,15 @@ func (r *rig) waitConns(n int) {
 	eventually(r.t, "the number of connections is right", func() bool { return r.conns() == int64(n) })
 }
 
+// counted waits for these connections to be all that count as open.
+func (r *rig) counted(rtmp, http int64) {
+	r.t.Helper()
+	eventually(r.t, "the counts of open connections are right", func() bool {
+		s := r.engine.Stats()
+		return s.OpenRTMP == rtmp && s.OpenHTTP == http && r.engine.gate.open.Load() == rtmp+http
+	})
+}
+
 // clients are the engine's connections.
 func (r *rig) clients() []ClientStatus {
 	r.t.Helper()
