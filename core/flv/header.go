@@ -29,10 +29,39 @@ func AppendFileHeader(dst []byte, audio, video bool) []byte {
 type Header struct {
 	Codec media.FourCC
 	Flags media.Flags
-	// CTS is the composition time offset in ms.
-	CTS int32
+	// CTS is the composition time offset in ms, Nano what is to be added to
+	// the timestamp in ns.
+	CTS  int32
+	Nano uint32
+	// Track is 0 unless the message names another.
+	Track uint8
+	// Type is the frame type of video: 1 for a keyframe, 2 for an inter frame…
+	Type uint8
 	// Size is the header's length in bytes; the coded media follows it.
 	Size int
+}
+
+// Part is one track's share of a message.
+type Part struct {
+	Header
+	// Enhanced: the header is one of Enhanced RTMP.
+	Enhanced bool
+	// Start and End bound the coded media in the message.
+	Start, End int
+}
+
+// Split calls each for the tracks of a message: one, unless it is a Multitrack
+// message of Enhanced RTMP v2. After an error nothing more of it is of use.
+func Split(kind media.Kind, b []byte, each func(Part)) error {
+	if len(b) > 0 && (kind == media.Audio && b[0]>>4 == soundExHeader || kind == media.Video && b[0]&0x80 != 0) {
+		return splitEnhanced(kind, b, each)
+	}
+	h, err := ParseHeader(kind, b)
+	if err != nil {
+		return err
+	}
+	each(Part{Header: h, Start: h.Size, End: len(b)})
+	return nil
 }
 
 // Errors of ParseHeader. The message is of no use to any viewer; the stream
@@ -109,7 +138,7 @@ func parseVideo(b []byte) (Header, error) {
 	if frameType == frameCommand {
 		return Header{}, ErrCommand
 	}
-	var h Header
+	h := Header{Type: frameType}
 	if frameType == frameKey || frameType == frameGeneratedKey {
 		h.Flags = media.Keyframe
 	}
@@ -127,7 +156,7 @@ func parseAVC(h Header, b []byte) (Header, error) {
 	}
 	h.Codec, h.Size = media.AVC, 5
 	if b[0]&15 == videoHEVC {
-		h.Codec = media.LegacyVideo(videoHEVC)
+		h.Codec = media.HEVC // codec id 12, as Chinese CDNs agreed on
 	}
 	switch b[1] {
 	case 0:

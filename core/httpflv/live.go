@@ -3,6 +3,7 @@ package httpflv
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -18,6 +19,10 @@ type Live struct {
 	WSKey     string // Sec-WebSocket-Key, for AppendUpgrade
 
 	Audio, Video bool // false with ?audio=0, ?video=0
+	// VTrack and ATrack are the tracks of ?vtrack=N and ?atrack=N, -1 for the
+	// default one. AllTracks asks for all of them (?tracks=all).
+	VTrack, ATrack int
+	AllTracks      bool
 	// Start is where the first frame comes from: StartGOP, StartLive, or
 	// StartDefault when the request does not say.
 	Start Start
@@ -146,6 +151,9 @@ func (l *Live) setParameters() *Refusal {
 	if !l.Audio && !l.Video {
 		return badRequest("parameters audio and video are both 0")
 	}
+	if refusal := l.setTracks(); refusal != nil {
+		return refusal
+	}
 	wait, ok := flag(l.Query, "wait")
 	if !ok {
 		return badRequest("parameter wait is not 0 or 1")
@@ -156,6 +164,33 @@ func (l *Live) setParameters() *Refusal {
 		return badRequest("parameter start is not gop or live")
 	}
 	return nil
+}
+
+// setTracks reads which tracks are wanted.
+func (l *Live) setTracks() *Refusal {
+	var ok bool
+	if l.VTrack, ok = track(l.Query, "vtrack"); !ok {
+		return badRequest("parameter vtrack is not a number from 0 to 255")
+	}
+	if l.ATrack, ok = track(l.Query, "atrack"); !ok {
+		return badRequest("parameter atrack is not a number from 0 to 255")
+	}
+	if tracks := l.Query.Get("tracks"); l.Query.Has("tracks") {
+		if tracks != "all" {
+			return badRequest("parameter tracks is not all")
+		}
+		l.AllTracks = true
+	}
+	return nil
+}
+
+// track reads a parameter that is a track's number, -1 when it is absent.
+func track(q url.Values, name string) (n int, ok bool) {
+	if !q.Has(name) {
+		return -1, true
+	}
+	v, err := strconv.ParseUint(q.Get(name), 10, 8)
+	return int(v), err == nil
 }
 
 // flag reads a parameter that is 1 unless the query says 0.

@@ -34,11 +34,21 @@ func MakeFourCC(s string) FourCC {
 	return FourCC(s[0])<<24 | FourCC(s[1])<<16 | FourCC(s[2])<<8 | FourCC(s[3])
 }
 
-// Codecs with a number of their own in FLV that Enhanced RTMP names too.
+// Codecs that Enhanced RTMP names.
 var (
-	AVC = MakeFourCC("avc1")
-	AAC = MakeFourCC("mp4a")
-	MP3 = MakeFourCC(".mp3")
+	AVC  = MakeFourCC("avc1")
+	HEVC = MakeFourCC("hvc1")
+	VVC  = MakeFourCC("vvc1")
+	AV1  = MakeFourCC("av01")
+	VP8  = MakeFourCC("vp08")
+	VP9  = MakeFourCC("vp09")
+
+	AAC  = MakeFourCC("mp4a")
+	MP3  = MakeFourCC(".mp3")
+	Opus = MakeFourCC("Opus")
+	FLAC = MakeFourCC("fLaC")
+	AC3  = MakeFourCC("ac-3")
+	EAC3 = MakeFourCC("ec-3")
 )
 
 // LegacyVideo is the code of a video codec known by its FLV number, 0 to 15.
@@ -47,10 +57,11 @@ func LegacyVideo(id uint8) FourCC { return FourCC('v')<<8 | FourCC(id) }
 // LegacyAudio is the code of an audio codec known by its FLV number, 0 to 15.
 func LegacyAudio(id uint8) FourCC { return FourCC('a')<<8 | FourCC(id) }
 
-var legacyNames = map[FourCC]string{
-	AVC: "h264", AAC: "aac", MP3: "mp3",
+var names = map[FourCC]string{
+	AVC: "h264", HEVC: "hevc", VVC: "vvc", AV1: "av1", VP8: "vp8", VP9: "vp9",
+	AAC: "aac", MP3: "mp3", Opus: "opus", FLAC: "flac", AC3: "ac3", EAC3: "eac3",
 	LegacyVideo(2): "h263", LegacyVideo(3): "screen", LegacyVideo(4): "vp6",
-	LegacyVideo(5): "vp6a", LegacyVideo(6): "screen2", LegacyVideo(12): "hevc",
+	LegacyVideo(5): "vp6a", LegacyVideo(6): "screen2",
 	LegacyAudio(0): "pcm", LegacyAudio(1): "adpcm", LegacyAudio(3): "pcm_le",
 	LegacyAudio(4): "nellymoser16", LegacyAudio(5): "nellymoser8", LegacyAudio(6): "nellymoser",
 	LegacyAudio(7): "pcm_alaw", LegacyAudio(8): "pcm_mulaw", LegacyAudio(11): "speex",
@@ -62,12 +73,27 @@ func (c FourCC) String() string {
 	if c == 0 {
 		return ""
 	}
-	if name, ok := legacyNames[c]; ok {
+	if name, ok := names[c]; ok {
 		return name
 	}
 	if c>>24 == 0 {
 		return "flv_" + string(rune(c>>8&0xFF)) + itoa(uint8(c))
 	}
+	return c.Code()
+}
+
+// Printable reports whether the code is four printable ASCII characters.
+func (c FourCC) Printable() bool {
+	for shift := 0; shift < 32; shift += 8 {
+		if b := byte(c >> shift); b < ' ' || b > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// Code is the four characters.
+func (c FourCC) Code() string {
 	return string([]byte{byte(c >> 24), byte(c >> 16), byte(c >> 8), byte(c)})
 }
 

@@ -21,15 +21,22 @@ func TestFourCCString(t *testing.T) {
 		{AVC, "h264"},
 		{AAC, "aac"},
 		{MP3, "mp3"},
-		{MakeFourCC("hvc1"), "hvc1"},
-		{MakeFourCC("av01"), "av01"},
-		{MakeFourCC("Opus"), "Opus"},
+		{MakeFourCC("hvc1"), "hevc"},
+		{MakeFourCC("vvc1"), "vvc"},
+		{MakeFourCC("av01"), "av1"},
+		{MakeFourCC("vp08"), "vp8"},
+		{MakeFourCC("vp09"), "vp9"},
+		{MakeFourCC("Opus"), "opus"},
+		{MakeFourCC("fLaC"), "flac"},
+		{MakeFourCC("ac-3"), "ac3"},
+		{MakeFourCC("ec-3"), "eac3"},
+		{MakeFourCC("abcd"), "abcd"},
 		{LegacyVideo(2), "h263"},
 		{LegacyVideo(3), "screen"},
 		{LegacyVideo(4), "vp6"},
 		{LegacyVideo(5), "vp6a"},
 		{LegacyVideo(6), "screen2"},
-		{LegacyVideo(12), "hevc"},
+		{LegacyVideo(12), "flv_v12"},
 		{LegacyVideo(0), "flv_v0"},
 		{LegacyVideo(15), "flv_v15"},
 		{LegacyAudio(0), "pcm"},
@@ -62,6 +69,18 @@ func TestMakeFourCC(t *testing.T) {
 				t.Errorf("%#x stands for two codecs, or for a FourCC", uint32(code))
 			}
 			seen[code] = true
+		}
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[FourCC]bool{
+		0: false, AVC: true, MP3: true, LegacyVideo(2): false, MakeFourCC("a\nbc"): false,
+		MakeFourCC("abc\xFF"): false, MakeFourCC("\x7Fabc"): false, MakeFourCC("ab c"): true,
+	} {
+		if code.Printable() != want {
+			t.Errorf("%q: %t", code.Code(), !want)
 		}
 	}
 }

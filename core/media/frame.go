@@ -2,8 +2,10 @@
 // its viewers' sockets.
 package media
 
+import "sync/atomic"
+
 // Flags tell what a frame is to a decoder.
-type Flags uint8
+type Flags uint16
 
 // The flags of a frame.
 const (
@@ -18,6 +20,11 @@ const (
 	Early
 	// Metadata marks an onMetaData.
 	Metadata
+	// Extra marks what only viewers of all tracks can read: colour
+	// information, channel order, MPEG-2 TS descriptors.
+	Extra
+	// Other marks a frame of a track that is not its kind's default.
+	Other
 )
 
 // Frame is one coded frame, sequence header or script message of a stream,
@@ -33,6 +40,8 @@ type Frame struct {
 	// not wrap and never goes back within a kind.
 	DTS int64
 	CTS int32
+	// Nano is to be added to DTS, in ns (Enhanced RTMP, TimestampOffsetNano).
+	Nano uint32
 	// Arrived is when the frame's last byte came, in ns on the server's
 	// monotonic clock.
 	Arrived int64
@@ -50,16 +59,19 @@ type Frame struct {
 	room []byte
 	// payload is where the FLV tag data (RTMP message payload) starts in
 	// room; it ends Tailroom bytes before room's end.
-	payload uint16
+	payload uint32
+	// chunk is where the HTTP chunk form starts in room.
+	chunk uint32
 	// body is the offset in the payload where the coded bytes start.
 	body uint16
-	// chunk is where the HTTP chunk form starts in room.
-	chunk uint16
 
 	rtmpLen, contLen, wsLen uint8
 	rtmp                    [16]byte
 	cont                    [5]byte
 	ws                      [10]byte
+
+	// all is the frame in the form for viewers of all tracks, made on need.
+	all atomic.Pointer[Frame]
 }
 
 // State is what decoders need before frames: metadata and the sequence
@@ -67,6 +79,8 @@ type Frame struct {
 type State struct {
 	// Metadata, Video and Audio are nil when there is none (yet).
 	Metadata, Video, Audio *Frame
+	// Others are the sequence headers of other tracks, and extras.
+	Others []*Frame
 	// HasVideo and HasAudio tell which media were seen; a sequence header
 	// alone is no track.
 	HasVideo, HasAudio     bool
@@ -81,6 +95,17 @@ func NewFrame(kind Kind, room []byte, body int) *Frame {
 	return &Frame{Kind: kind, room: room, payload: Headroom, body: uint16(body)}
 }
 
+// SetHeader puts another header before the frame's body; the body stays where
+// it is. A header may be up to 11 bytes longer than the one it replaces: the
+// room that is left holds an FLV tag header and a chunk size line still. Only
+// before [Frame.Seal].
+func (f *Frame) SetHeader(header []byte) {
+	body := f.payload + uint32(f.body)
+	f.payload = body - uint32(len(header))
+	f.body = uint16(len(header))
+	copy(f.room[f.payload:], header)
+}
+
 // Payload is the FLV tag data: the payload of the RTMP message.
 func (f *Frame) Payload() []byte { return f.room[f.payload : len(f.room)-Tailroom] }
 
@@ -90,15 +115,15 @@ func (f *Frame) Body() []byte { return f.Payload()[f.body:] }
 // Size is the memory that the frame holds, in bytes.
 func (f *Frame) Size() int { return len(f.room) + frameOverhead }
 
-const frameOverhead = 192
+const frameOverhead = 208
 
 // Is reports whether all given flags are set.
 func (f *Frame) Is(fl Flags) bool { return f.Flags&fl == fl }
 
 // IsMedia reports whether the frame is coded media: not a sequence header, an
-// end of sequence, or data.
+// end of sequence, an extra, or data.
 func (f *Frame) IsMedia() bool {
-	return f.Kind != Data && f.Flags&(Config|EndOfSequence) == 0
+	return f.Kind != Data && f.Flags&(Config|EndOfSequence|Extra) == 0
 }
 
 // Tag is the frame as an FLV tag with the PreviousTagSize after it (FLV 10.1,
@@ -119,6 +144,36 @@ func (f *Frame) RTMPContinuation() []byte { return f.cont[:f.contLen] }
 // WSHeader is the header of the tag as one binary WebSocket message (RFC 6455,
 // 5.2), valid after Seal.
 func (f *Frame) WSHeader() []byte { return f.ws[:f.wsLen] }
+
+// All returns the frame as viewers of all tracks get it, which is f itself where
+// header returns nil. Otherwise the body is copied behind that header, once.
+// The frame must be sealed and appended; any goroutine may call this.
+func (f *Frame) All(header func(*Frame) []byte) *Frame {
+	if a := f.all.Load(); a != nil {
+		return a
+	}
+	h := header(f)
+	if h == nil {
+		f.all.Store(f)
+		return f
+	}
+	body := f.Body()
+	room := NewRoom(len(h) + len(body))
+	copy(room[Headroom:], h)
+	copy(room[Headroom+len(h):], body)
+	a := NewFrame(f.Kind, room, len(h))
+	a.Seq, a.Key, a.DTS, a.CTS, a.Nano, a.Arrived = f.Seq, f.Key, f.DTS, f.CTS, f.Nano, f.Arrived
+	a.Flags, a.Track, a.Codec, a.State, a.Next = f.Flags, f.Track, f.Codec, f.State, f.Next
+	a.Seal()
+	f.all.CompareAndSwap(nil, a)
+	return f.all.Load()
+}
+
+// SameRole reports whether g, a sequence header or extra, takes f's place.
+func (f *Frame) SameRole(g *Frame) bool {
+	const role = Config | Extra
+	return f.Kind == g.Kind && f.Track == g.Track && f.Flags&role == g.Flags&role
+}
 
 // Timestamp is the DTS as the 32 bits that travel, in ms.
 func (f *Frame) Timestamp() uint32 { return uint32(f.DTS) }

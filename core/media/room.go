@@ -14,6 +14,10 @@ const (
 	Tailroom = 6
 )
 
+// MaxHeader is the longest header that a payload may begin with in the room
+// that it came in, in bytes: that much memory it may waste.
+const MaxHeader = 1 << 10
+
 // NewRoom returns a buffer for a payload of n bytes with its room around it.
 func NewRoom(n int) []byte { return make([]byte, Headroom+n+Tailroom) }
 

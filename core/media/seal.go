@@ -40,7 +40,7 @@ func (f *Frame) sealChunk(size int) {
 	var line [18]byte
 	b := strconv.AppendUint(line[:0], uint64(size), 16)
 	b = append(b, '\r', '\n')
-	f.chunk = f.payload - tagHeader - uint16(len(b))
+	f.chunk = f.payload - tagHeader - uint32(len(b))
 	copy(f.room[f.chunk:], b)
 }
 

@@ -2,6 +2,7 @@ package netloop
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -14,16 +15,22 @@ import (
 )
 
 // known is what a viewer was told that its decoders need.
-type known struct{ metadata, video, audio *media.Frame }
+type known struct {
+	metadata, video, audio *media.Frame
+	others                 []*media.Frame // of other tracks, and extras
+}
 
 // learn notes that f was sent.
 func (k *known) learn(f *media.Frame) {
-	switch f.Kind {
-	case media.Data:
+	switch {
+	case f.Kind == media.Data:
 		k.metadata = f
-	case media.Video:
+	case f.Flags&(media.Other|media.Extra) != 0:
+		others := slices.DeleteFunc(slices.Clone(k.others), f.SameRole)
+		k.others = append(others, f)
+	case f.Kind == media.Video:
 		k.video = f
-	case media.Audio:
+	default:
 		k.audio = f
 	}
 }
@@ -43,8 +50,19 @@ func (v *viewer) appendState(dst []byte, first *media.Frame) []byte {
 		dst = v.appendCopy(dst, v.ownMetadata(metadata), ts)
 		v.known.learn(metadata)
 	}
+	return v.appendConfigs(dst, now, ts)
+}
+
+// appendConfigs appends the sequence headers that v wants and does not know.
+func (v *viewer) appendConfigs(dst []byte, now *media.State, ts uint32) []byte {
 	for _, f := range []*media.Frame{now.Video, now.Audio} {
 		if f != nil && f != v.known.video && f != v.known.audio && v.cursor.Wants(f) {
+			dst = v.appendCopy(dst, f, ts)
+			v.known.learn(f)
+		}
+	}
+	for _, f := range now.Others {
+		if !slices.Contains(v.known.others, f) && v.cursor.Wants(f) {
 			dst = v.appendCopy(dst, f, ts)
 			v.known.learn(f)
 		}
@@ -71,6 +89,7 @@ func (v *viewer) ownMetadata(f *media.Frame) *media.Frame {
 // appendCopy appends a sequence header or metadata as if it were sent at ts:
 // small bytes of the viewer's own, the shared form tells another time.
 func (v *viewer) appendCopy(dst []byte, f *media.Frame, ts uint32) []byte {
+	f = v.group.shape.of(f)
 	if v.group.shape.kind == formRTMP {
 		return v.group.shape.appendMessage(dst, f, ts)
 	}

@@ -3,6 +3,7 @@ package netloop
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/millrace/millrace/core/flv"
 	"github.com/millrace/millrace/core/media"
 )
 
@@ -32,11 +33,21 @@ const sharedStreamID = 1
 // never at a copy of media.
 type shape struct {
 	form
-	chunkSize int // of RTMP, bytes
+	chunkSize int  // of RTMP, bytes
+	all       bool // with headers that name the tracks
+}
+
+// of is the frame whose wire forms s writes.
+func (s shape) of(f *media.Frame) *media.Frame {
+	if s.all {
+		return f.All(flv.AllHeader)
+	}
+	return f
 }
 
 // size is the length of f's wire form in bytes.
 func (s shape) size(f *media.Frame) int {
+	f = s.of(f)
 	switch s.kind {
 	case formChunked:
 		return len(f.Chunk())
@@ -54,6 +65,7 @@ func (s shape) continuations(n int) int { return max(n-1, 0) / s.chunkSize }
 // appendFrom appends the iovecs of f's wire form from offset on, up to a
 // length of limit iovecs in all.
 func (s shape) appendFrom(iov []unix.Iovec, f *media.Frame, offset, limit int) []unix.Iovec {
+	f = s.of(f)
 	switch s.kind {
 	case formChunked:
 		return appendVec(iov, f.Chunk()[offset:])

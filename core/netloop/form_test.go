@@ -47,7 +47,7 @@ func TestShape(t *testing.T) {
 			}
 			for _, dts := range []int64{0, 0xFFFFFE, 0xFFFFFF, 0x1000000, 0xFFFFFFFF, 1 << 33} {
 				for _, form := range allForms {
-					checkShape(t, shape{form, chunkSize}, dts, testPayload(n))
+					checkShape(t, shape{form, chunkSize, false}, dts, testPayload(n))
 				}
 			}
 		}
@@ -77,7 +77,7 @@ func TestShapeEmptyPayload(t *testing.T) {
 	for _, form := range allForms {
 		f := media.NewFrame(media.Data, media.NewRoom(0), 0)
 		f.Seal()
-		s := shape{form, 128}
+		s := shape{form, 128, false}
 		want := wireOf(s, media.Data, 0, nil)
 		if got := bytesOf(s.appendFrom(nil, f, 0, 10)); !bytes.Equal(got, want) || s.size(f) != len(want) {
 			t.Errorf("%+v: % x, want % x", s, got, want)
@@ -89,7 +89,7 @@ func TestShapeEmptyPayload(t *testing.T) {
 func TestShapeLimit(t *testing.T) {
 	t.Parallel()
 	for _, streamID := range []uint32{1, 9} {
-		s := shape{form{formRTMP, streamID}, 16}
+		s := shape{form{formRTMP, streamID}, 16, false}
 		payload := testPayload(1000)
 		f := sealed(media.Video, 0x1000000, payload)
 		want := wireOf(s, media.Video, 0x1000000, payload)
@@ -114,7 +114,7 @@ func TestAppendMessage(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{5, 127, 128, 129, 1000} {
 		for _, ts := range []uint32{0, 0xFFFFFF, 0xFFFFFFFF} {
-			s := shape{form{formRTMP, 3}, 128}
+			s := shape{form{formRTMP, 3}, 128, false}
 			payload := testPayload(n)
 			got := s.appendMessage(nil, sealed(media.Video, 42, payload), ts)
 			if want := wireOf(s, media.Video, int64(ts), payload); !bytes.Equal(got, want) {

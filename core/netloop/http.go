@@ -211,7 +211,8 @@ func (h *httpConn) serve(s *stream.Stream) {
 		c.out = h.responder().AppendLive(c.out, h.head, time.Now())
 		h.form = formPlain
 	}
-	key := groupKey{form: form{kind: h.form}, video: h.live.Video, audio: h.live.Audio}
+	key := keyOf(h.live)
+	key.kind = h.form
 	v := c.loop.attach(c, s, key, h.live.Start == httpflv.StartLive, h)
 	v.userAgent = clip(h.head.Get("User-Agent"))
 	c.engine.viewerStarted(v)
@@ -281,3 +282,11 @@ func (h *httpConn) describe(s *ClientStatus) {
 
 // reasonKey is the name of the reason in log lines.
 const reasonKey = event.Reason
+
+// keyOf is what a request asks for.
+func keyOf(l httpflv.Live) groupKey {
+	return groupKey{
+		video: l.Video, audio: l.Audio, all: l.AllTracks,
+		vtrack: uint16(l.VTrack + 1), atrack: uint16(l.ATrack + 1),
+	}
+}

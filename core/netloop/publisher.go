@@ -18,7 +18,8 @@ type publisher struct {
 	streamID uint32
 	fed      bool // frames came since the last flush
 	ignored  uint64
-	media    uint64 // media frames so far
+	// maskedHEVC: its AVC is HEVC, as OBS before 29.1 sends it.
+	maskedHEVC bool
 }
 
 func newPublisher(h *rtmpConn, k stream.Key, ev rtmp.EventPublish) (*publisher, error) {
@@ -50,18 +51,50 @@ func (p *publisher) write(kind media.Kind, ts uint32, room []byte) {
 		p.writeData(room, ts, now)
 		return
 	}
-	h, err := flv.ParseHeader(kind, payload)
+	err := flv.Split(kind, payload, func(part flv.Part) {
+		if flv.HasPlain(kind, part.Header) {
+			p.pub.Write(p.frame(kind, room, part), ts, now)
+		}
+	})
 	if err != nil {
 		p.ignore(kind, err)
-		return
 	}
-	f := media.NewFrame(kind, room, h.Size)
-	f.Codec, f.Flags, f.CTS = h.Codec, h.Flags, h.CTS
-	if f.IsMedia() {
-		p.media++
-	}
-	p.pub.Write(f, ts, now)
 	p.fed = true
+}
+
+// frame makes the frame of a part of a message. A message of one part becomes
+// the frame as it is, a part of several is copied.
+func (p *publisher) frame(kind media.Kind, room []byte, part flv.Part) *media.Frame {
+	payload := media.Payload(room)
+	if kind == media.Video && part.Codec == media.AVC && !part.Enhanced {
+		p.unmaskHEVC(&part, payload)
+	}
+	var header []byte
+	if part.Enhanced {
+		header = flv.AppendPlain(nil, kind, part.Header)
+	}
+	if part.End != len(payload) || part.Start > media.MaxHeader {
+		room = media.NewRoom(len(header) + part.End - part.Start)
+		copy(media.Payload(room)[len(header):], payload[part.Start:part.End])
+		part.Start = len(header)
+	}
+	f := media.NewFrame(kind, room, part.Start)
+	f.Codec, f.Flags, f.CTS, f.Nano, f.Track = part.Codec, part.Flags, part.CTS, part.Nano, part.Track
+	if header != nil {
+		f.SetHeader(header)
+	}
+	return f
+}
+
+// unmaskHEVC has HEVC that is labelled AVC travel under its own name, from its
+// sequence header on.
+func (p *publisher) unmaskHEVC(part *flv.Part, payload []byte) {
+	if part.Flags&media.Config != 0 {
+		p.maskedHEVC = flv.IsHEVCConfig(payload[part.Start:])
+	}
+	if p.maskedHEVC {
+		part.Codec, part.Enhanced = media.HEVC, true
+	}
 }
 
 // writeData takes a data message: onMetaData is the stream's, others travel

@@ -167,6 +167,7 @@ func (h *rtmpConn) evicted(p *publisher, reason string) {
 	code := rtmp.CodePublishRejected
 	if reason == shuttingDown {
 		code = rtmp.CodeUnpublishSuccess
+		h.session.RequestReconnect(reason)
 	}
 	h.session.EndPublish(p.streamID, code, reason)
 	h.answer()
@@ -187,7 +188,9 @@ func (h *rtmpConn) kick(reason string) {
 }
 
 func (h *rtmpConn) drain() {
-	if h.publisher == nil { // a publisher was told when its stream ended
+	if h.publisher == nil && !h.conn.finishing { // a publisher was told when its stream ended
+		h.session.RequestReconnect(shuttingDown)
+		h.answer()
 		h.conn.finish(causeServer, shuttingDown)
 	}
 }

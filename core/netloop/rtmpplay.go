@@ -3,6 +3,7 @@ package netloop
 import (
 	"log/slog"
 	"net/url"
+	"strconv"
 
 	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/media"
@@ -56,8 +57,11 @@ func (h *rtmpConn) begin(s *stream.Stream) {
 	c.setDeadline(0)
 	h.verdict(h.session.AcceptPlay(h.play.StreamID))
 	c.out = append(c.out, h.session.TakeOutput()...)
-	key := groupKey{form: form{kind: formRTMP, streamID: h.play.StreamID}, video: !h.noVideo, audio: !h.noAudio}
-	v := c.loop.attach(c, s, key, wantsLive(h.play.Query), h)
+	key, live := playQuery(h.play.Query)
+	key.form = form{kind: formRTMP, streamID: h.play.StreamID}
+	h.noVideo, h.noAudio = h.noVideo || !key.video, h.noAudio || !key.audio
+	key.video, key.audio = !h.noVideo, !h.noAudio
+	v := c.loop.attach(c, s, key, live, h)
 	v.userAgent = h.flashVer
 	c.engine.viewerStarted(v)
 }
@@ -68,6 +72,9 @@ func (h *rtmpConn) greet(dst []byte, _, _ bool) []byte { return dst }
 // farewell appends StreamEOF and UnpublishNotify: some players end on the one
 // only, others on the other.
 func (h *rtmpConn) farewell(dst []byte, reason string) []byte {
+	if reason == shuttingDown {
+		h.session.RequestReconnect(reason)
+	}
 	h.session.EndPlay(h.play.StreamID, rtmp.CodePlayUnpublish, reason)
 	return append(dst, h.session.TakeOutput()...)
 }
@@ -167,8 +174,18 @@ func (h *rtmpConn) watchPhase() {
 	}
 }
 
-// wantsLive reports whether a play's query asks for the live edge.
-func wantsLive(query string) bool {
-	q, err := url.ParseQuery(query)
-	return err == nil && q.Get("start") == "live"
+// playQuery is what a play's query asks for: the parameters of HTTP-FLV. What
+// is not understood has its default: a player could do nothing about an error.
+func playQuery(query string) (k groupKey, live bool) {
+	q, _ := url.ParseQuery(query)
+	k = groupKey{video: q.Get("video") != "0", audio: q.Get("audio") != "0", all: q.Get("tracks") == "all"}
+	number := func(name string) uint16 {
+		n, err := strconv.ParseUint(q.Get(name), 10, 8)
+		if err != nil {
+			return 0
+		}
+		return uint16(n) + 1
+	}
+	k.vtrack, k.atrack = number("vtrack"), number("atrack")
+	return k, q.Get("start") == "live"
 }

@@ -34,6 +34,10 @@ func (s *sub) Wake(*stream.Stream) {
 type groupKey struct {
 	form
 	video, audio bool
+	// all: every track. Otherwise the tracks, 0 for the default one, or the
+	// number plus 1.
+	all            bool
+	vtrack, atrack uint16
 }
 
 // group are a loop's viewers of one stream that get the same bytes.
@@ -78,7 +82,8 @@ type player interface {
 // attach makes c a viewer of s.
 func (l *loop) attach(c *conn, s *stream.Stream, key groupKey, live bool, p player) *viewer {
 	v := &viewer{conn: c, player: p}
-	v.cursor = stream.Cursor{Stream: s, Video: key.video, Audio: key.audio, Live: live}
+	v.cursor = stream.Cursor{Stream: s, Live: live}
+	v.cursor.Want(key.video, key.audio, key.all, key.vtrack, key.atrack)
 	v.cursor.Join()
 	v.sub = l.subTo(s)
 	v.sub.count++
@@ -118,7 +123,7 @@ func (l *loop) regroup(v *viewer, key groupKey) {
 	more := key.video && !v.cursor.Video
 	v.group.remove(v)
 	v.sub.groupOf(key, l.engine.options.ChunkSize).add(v)
-	v.cursor.Video, v.cursor.Audio = key.video, key.audio
+	v.cursor.Want(key.video, key.audio, key.all, key.vtrack, key.atrack)
 	if v.cursor.State != nil {
 		v.cursor.State = unsure
 	}
@@ -161,7 +166,7 @@ func (s *sub) groupOf(key groupKey, chunkSize int) *group {
 			return g
 		}
 	}
-	g := &group{key: key, shape: shape{form: key.form, chunkSize: chunkSize}}
+	g := &group{key: key, shape: shape{form: key.form, all: key.all, chunkSize: chunkSize}}
 	s.groups = append(s.groups, g)
 	return g
 }

@@ -36,14 +36,14 @@ var realClients = []conversation{
 			{
 				send: msg(2, 0, message.SetChunkSize{Size: 4096}) + cmd(3, 0, "releaseStream", 2, "stream?token=a%20b") +
 					cmd(3, 0, "FCPublish", 3, "stream?token=a%20b") + cmd(3, 0, "createStream", 4),
-				out: []string{"_result 2 undefined", "_result 3 undefined", "_result 4 1"},
+				out: []string{"_result 2", "_result 3", "_result 4 1"},
 			},
 			{
 				send:   cmd(8, 1, "publish", 5, "stream?token=a%20b", "live"),
 				events: []string{"Publish{StreamID:1 App:live Name:stream Query:token=a%20b PublishType:live}"},
 				out: []string{
-					"onFCPublish 0 (status NetStream.Publish.Start)", "user control 0 1",
-					"1: onStatus 0 (status NetStream.Publish.Start)",
+					"user control 0 1", "1: onStatus 0 (status NetStream.Publish.Start)",
+					"onFCPublish 0 (status NetStream.Publish.Start)",
 				},
 			},
 			{
@@ -59,7 +59,7 @@ var realClients = []conversation{
 				send:   cmd(3, 0, "FCUnpublish", 6, "stream?token=a%20b") + cmd(3, 0, "deleteStream", 7, 1),
 				events: []string{"Unpublish{StreamID:1 Command:FCUnpublish}"},
 				out: []string{
-					"onFCUnpublish 0 (status NetStream.Unpublish.Success)", "_result 6 undefined",
+					"onFCUnpublish 0 (status NetStream.Unpublish.Success)", "_result 6",
 					"1: onStatus 0 (status NetStream.Unpublish.Success)",
 				},
 			},
@@ -105,7 +105,7 @@ var realClients = []conversation{
 				send: msg(2, 0, message.WindowAckSize{Size: 2500000}) +
 					msg(2, 0, message.UserControl{Event: message.SetBufferLength, Value: 0, BufferLength: 300}) +
 					cmd(3, 0, "createStream", 2) + cmd(3, 0, "FCSubscribe", 3, "stream"),
-				out: []string{"_result 2 1", "_result 3 undefined", "onFCSubscribe 0 (status NetStream.Play.Start)"},
+				out: []string{"_result 2 1", "_result 3", "onFCSubscribe 0 (status NetStream.Play.Start)"},
 			},
 			{
 				send: cmd(8, 1, "play", 4, "stream", -1000) +
@@ -157,8 +157,8 @@ var realClients = []conversation{
 				send:   cmd(3, 1, "publish", 0, "gst", "live"),
 				events: []string{"Publish{StreamID:1 App:live/eu Name:gst Query: PublishType:live}"},
 				out: []string{
-					"onFCPublish 0 (status NetStream.Publish.Start)", "user control 0 1",
-					"1: onStatus 0 (status NetStream.Publish.Start)",
+					"user control 0 1", "1: onStatus 0 (status NetStream.Publish.Start)",
+					"onFCPublish 0 (status NetStream.Publish.Start)",
 				},
 			},
 			{
@@ -210,14 +210,14 @@ var realClients = []conversation{
 			},
 			{
 				send: cmd(3, 0, "releaseStream", 2, "key") + cmd(3, 0, "FCPublish", 3, "key") + cmd(3, 0, "createStream", 4),
-				out:  []string{"_result 2 undefined", "_result 3 undefined", "_result 4 1"},
+				out:  []string{"_result 2", "_result 3", "_result 4 1"},
 			},
 			{
 				send:   cmd(4, 1, "publish", 5, "key", "live"),
 				events: []string{"Publish{StreamID:1 App:live Name:key Query:vhost=a.example PublishType:live}"},
 				out: []string{
-					"onFCPublish 0 (status NetStream.Publish.Start)", "user control 0 1",
-					"1: onStatus 0 (status NetStream.Publish.Start)",
+					"user control 0 1", "1: onStatus 0 (status NetStream.Publish.Start)",
+					"onFCPublish 0 (status NetStream.Publish.Start)",
 				},
 			},
 			{
@@ -232,7 +232,7 @@ var realClients = []conversation{
 				send:   cmd(3, 0, "FCUnpublish", 6, "key") + cmd(3, 0, "deleteStream", 7, 1),
 				events: []string{"Unpublish{StreamID:1 Command:FCUnpublish}"},
 				out: []string{
-					"onFCUnpublish 0 (status NetStream.Unpublish.Success)", "_result 6 undefined",
+					"onFCUnpublish 0 (status NetStream.Unpublish.Success)", "_result 6",
 					"1: onStatus 0 (status NetStream.Unpublish.Success)",
 				},
 			},
@@ -251,7 +251,7 @@ var curiosities = []conversation{
 			{send: cmd(3, 0, "conjure", 9), out: []string{"_error 9 (error NetConnection.Call.Failed)"}},
 			{send: cmd(3, 0, "conjure", 0)},
 			{send: cmd(3, 0, "_result", 9) + cmd(3, 0, "_error", 9) + cmd(3, 0, "onStatus", 9)},
-			{send: cmd(3, 0, "_checkbw", 9), out: []string{"_result 9 undefined"}},
+			{send: cmd(3, 0, "_checkbw", 9), out: []string{"_result 9"}},
 			{send: cmd(3, 0, "checkBandwidth", 0)},
 			{send: cmd(3, 0, "FCUnpublish", 0, "s"), out: []string{"onFCUnpublish 0 (status NetStream.Unpublish.Success)"}},
 			{send: cmd(3, 1, "play2", 9, object("streamName", "s")), out: []string{

@@ -8,6 +8,8 @@ const (
 	CodeConnectSuccess  = "NetConnection.Connect.Success"
 	CodeInvalidApp      = "NetConnection.Connect.InvalidApp"
 
+	CodeReconnectRequest = "NetConnection.Connect.ReconnectRequest"
+
 	CodePublishBadName   = "NetStream.Publish.BadName"
 	CodePublishDenied    = "NetStream.Publish.Denied"
 	CodePublishRejected  = "NetStream.Publish.Rejected"

@@ -85,6 +85,6 @@ func (s *Session) onGetStreamLength(c call) Event {
 // onCheckBandwidth does not follow with onBWDone: ffmpeg would ask again, and
 // so on.
 func (s *Session) onCheckBandwidth(c call) Event {
-	s.result(c, nil, amf.Undefined{})
+	s.result(c, nil, amf.Null{})
 	return nil
 }

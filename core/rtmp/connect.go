@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"github.com/millrace/millrace/core/amf"
+	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/core/rtmp/message"
 )
 
@@ -12,7 +13,7 @@ func (s *Session) onConnect(c call) Event {
 		return nil
 	}
 	ci := connectInfo(c.Object)
-	s.app, s.query = ci.App, ci.Query
+	s.app, s.query, s.capsEx = ci.App, ci.Query, ci.CapsEx
 	s.await(&waiting{event: connecting, call: c, objectEncoding: ci.ObjectEncoding})
 	return EventConnect{ci}
 }
@@ -72,15 +73,47 @@ func (s *Session) AcceptConnect() error {
 // connectProperties tell what the server is. The version is the oldest that
 // clients look for.
 func connectProperties() *amf.Object {
-	return &amf.Object{Props: []amf.Property{
+	return &amf.Object{Props: append([]amf.Property{
 		{Name: "fmsVer", Value: "FMS/3,0,1,123"},
 		{Name: "capabilities", Value: 31},
-	}}
+	}, enhancedCaps()...)}
+}
+
+// What Enhanced RTMP v2 lets a server say of itself ("Enhancing NetConnection
+// connect Command").
+const (
+	capsReconnect  = 1
+	capsMultitrack = 2
+	capsModEx      = 4
+	capsNano       = 8
+	// canForward: we do not decode, we pass on.
+	canForward = 4
+)
+
+var fourCCs = []media.FourCC{
+	media.AVC, media.HEVC, media.AV1, media.VP9, media.VP8, media.VVC,
+	media.AAC, media.MP3, media.Opus, media.FLAC, media.AC3, media.EAC3,
+}
+
+// enhancedCaps tell what we can forward: all of it.
+func enhancedCaps() []amf.Property {
+	all := &amf.Object{Props: []amf.Property{{Name: "*", Value: canForward}}}
+	list := make(amf.StrictArray, len(fourCCs))
+	for i, c := range fourCCs {
+		list[i] = c.Code()
+	}
+	return []amf.Property{
+		{Name: "fourCcList", Value: list},
+		{Name: "videoFourCcInfoMap", Value: all},
+		{Name: "audioFourCcInfoMap", Value: all},
+		{Name: "capsEx", Value: capsReconnect | capsMultitrack | capsModEx | capsNano},
+	}
 }
 
 func connectResult(objectEncoding float64) *amf.Object {
 	o := info(CodeConnectSuccess, "Connection succeeded.")
 	o.Props = append(o.Props, amf.Property{Name: "objectEncoding", Value: objectEncoding})
+	o.Props = append(o.Props, enhancedCaps()...) // readers differ on which object they look in
 	return o
 }
 
@@ -98,6 +131,20 @@ func (s *Session) rejectConnect(code, description string) error {
 	s.call(0, "_error", w.call.ID, nil, info(code, description))
 	s.end()
 	return nil
+}
+
+// RequestReconnect asks a client that announced that it can to connect to the
+// same URL again (Enhanced RTMP v2, "Reconnect Request"), and reports whether it
+// did. The session goes on.
+func (s *Session) RequestReconnect(description string) bool {
+	switch s.state {
+	case Idle, Publishing, Playing:
+		if s.capsEx&capsReconnect != 0 {
+			s.status(0, CodeReconnectRequest, description)
+			return true
+		}
+	}
+	return false
 }
 
 // CloseConnection tells the peer why it has to go, as far as it can hear that

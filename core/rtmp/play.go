@@ -8,7 +8,7 @@ import (
 
 // onFCSubscribe is what rtmpdump sends before it plays live.
 func (s *Session) onFCSubscribe(c call) Event {
-	s.result(c, nil, amf.Undefined{})
+	s.result(c, nil, amf.Null{})
 	s.call(0, "onFCSubscribe", 0, nil, info(CodePlayStart, c.Text(0)))
 	return nil
 }

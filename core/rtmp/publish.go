@@ -27,7 +27,7 @@ func (s *Session) onCreateStream(c call) Event {
 }
 
 func (s *Session) onReleaseStream(c call) Event {
-	s.result(c, nil, amf.Undefined{})
+	s.result(c, nil, amf.Null{})
 	return nil
 }
 
@@ -35,7 +35,7 @@ func (s *Session) onReleaseStream(c call) Event {
 // publishing has started, for the verdict.
 func (s *Session) onFCPublish(c call) Event {
 	s.fcPublish = true
-	s.result(c, nil, amf.Undefined{})
+	s.result(c, nil, amf.Null{})
 	return nil
 }
 
@@ -67,12 +67,13 @@ func (s *Session) AcceptPublish(streamID uint32) error {
 	}
 	s.state, s.current = Publishing, streamID
 	name := w.call.Text(0)
+	s.userControl(message.StreamBegin, streamID)
+	s.status(streamID, CodePublishStart, name+" is now published")
+	// gortmplib takes the first command that it gets for the answer.
 	if s.fcPublish {
 		s.fcPublish = false
 		s.call(0, "onFCPublish", 0, nil, info(CodePublishStart, name))
 	}
-	s.userControl(message.StreamBegin, streamID)
-	s.status(streamID, CodePublishStart, name+" is now published")
 	return nil
 }
 

@@ -9,7 +9,9 @@ func (s *Session) userControl(event uint16, streamID uint32) {
 	s.control(message.UserControl{Event: event, Value: streamID})
 }
 
-// result answers a call. Transaction id 0 asks for no answer.
+// result answers a call. Transaction id 0 asks for no answer. Where there is
+// nothing to say, the argument is null: gortmplib, and so MediaMTX, knows no
+// undefined.
 func (s *Session) result(c call, object any, args ...any) {
 	if c.ID != 0 {
 		s.call(c.streamID, "_result", c.ID, object, args...)

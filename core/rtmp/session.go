@@ -40,6 +40,7 @@ type Session struct {
 	wait  *waiting // nil when no verdict is awaited
 
 	app, query string // of connect
+	capsEx     uint32 // what the client can do, of connect
 	streams    uint16 // bit i: message stream i was created
 	fcPublish  bool   // FCPublish came and waits for its answer
 	current    uint32 // message stream that publishes or plays

@@ -7,7 +7,7 @@ import "github.com/millrace/millrace/core/amf"
 func (s *Session) onFCUnpublish(c call) Event {
 	s.fcPublish = false
 	s.call(0, "onFCUnpublish", 0, nil, info(CodeUnpublishSuccess, c.Text(0)))
-	s.result(c, nil, amf.Undefined{})
+	s.result(c, nil, amf.Null{})
 	if s.state != Publishing {
 		return nil
 	}

@@ -10,6 +10,10 @@ type Cursor struct {
 	// Video and Audio tell what the viewer wants, Live that it starts at the
 	// next keyframe and not in the cached GOP.
 	Video, Audio, Live bool
+	// All: every track is wanted. Otherwise VTrack and ATrack tell which: 0
+	// for the default one, or the track's number plus 1.
+	All            bool
+	VTrack, ATrack uint16
 
 	// Seq is the next frame to send from its start. Inside is the frame that
 	// it is in the middle of, nil at a frame boundary, and Offset the bytes
@@ -248,16 +252,34 @@ func (c *Cursor) behind(now int64, end uint64) int64 {
 	return now - f.Arrived
 }
 
+// Want sets what the viewer wants; see the fields.
+func (c *Cursor) Want(video, audio, all bool, vtrack, atrack uint16) {
+	c.Video, c.Audio, c.All, c.VTrack, c.ATrack = video, audio, all, vtrack, atrack
+}
+
 // Wants reports whether the viewer is to get f.
 func (c *Cursor) Wants(f *media.Frame) bool {
+	if f.Flags&media.Early != 0 && f.Key == c.Gate {
+		return false
+	}
 	switch f.Kind {
 	case media.Video:
-		return c.Video
-	case media.Data:
-		// It tells of both media; who wants one was told of that one.
-		return f.Flags&media.Metadata == 0 || c.Video && c.Audio
+		return c.Video && c.wantsTrack(f, c.VTrack)
 	case media.Audio:
-		return c.Audio && !(f.Flags&media.Early != 0 && f.Key == c.Gate)
+		return c.Audio && c.wantsTrack(f, c.ATrack)
 	}
-	return true
+	// Metadata tells of both media; who wants one was told of that one.
+	return f.Flags&media.Metadata == 0 || c.Video && c.Audio
+}
+
+func (c *Cursor) wantsTrack(f *media.Frame, track uint16) bool {
+	switch {
+	case c.All:
+		return true
+	case f.Flags&media.Extra != 0:
+		return false
+	case track == 0:
+		return f.Flags&media.Other == 0
+	}
+	return uint16(f.Track) == track-1
 }

@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"slices"
+
 	"github.com/millrace/millrace/core/media"
 )
 
@@ -35,7 +37,12 @@ type Publication struct {
 	firstDTS  int64
 	lastMedia int64 // ns, under s.mu; the session's start until media comes
 	sawMedia  bool
-	settled   bool // it is known which media it has
+	// defaults are the default tracks, audio's and video's.
+	defaults [2]struct {
+		known  bool
+		number uint8
+	}
+	settled bool // it is known which media it has
 }
 
 // settleTime is how long, in ms of a stream's own time, an announced medium is
@@ -58,9 +65,10 @@ func (p *Publication) Write(f *media.Frame, ts uint32, now int64) bool {
 		s.counters.VideoFrames.Add(1)
 	}
 	f.Arrived = now
+	p.classify(f)
 	o := s.registry.Options()
 	switch {
-	case f.Is(media.Config):
+	case f.Flags&(media.Config|media.Extra) != 0:
 		p.config(f, o)
 	case f.IsMedia():
 		p.media(f, ts, now, o)
@@ -69,6 +77,21 @@ func (p *Publication) Write(f *media.Frame, ts uint32, now int64) bool {
 		p.append(f, o)
 	}
 	return true
+}
+
+// classify marks frames of tracks other than their kind's default, which is
+// the first that came.
+func (p *Publication) classify(f *media.Frame) {
+	if f.Kind == media.Data {
+		return
+	}
+	d := &p.defaults[index(f.Kind)]
+	if !d.known {
+		d.known, d.number = true, f.Track
+	}
+	if f.Track != d.number {
+		f.Flags |= media.Other
+	}
 }
 
 // SetMetadata replaces the stream's onMetaData by the publisher's own; audio
@@ -101,31 +124,56 @@ func (p *Publication) append(f *media.Frame, o *Options) {
 // own at the start. Real ones have some hundred bytes.
 const maxConfig = 64 << 10
 
+// maxOthers bounds the sequence headers of other tracks with the extras.
+const maxOthers = 64
+
 // config puts a sequence header in force, unless it is the one in force
 // already: some encoders repeat it with each keyframe.
 func (p *Publication) config(f *media.Frame, o *Options) {
 	s := p.Stream
-	p.expect[index(f.Kind)] = true
-	state := s.state.Load()
-	current := state.Audio
-	if f.Kind == media.Video {
-		current = state.Video
+	if f.Is(media.Config) {
+		p.expect[index(f.Kind)] = true
 	}
-	if sameData(current, f) {
+	state := s.state.Load()
+	old := current(state, f)
+	if sameData(old, f) {
 		return
 	}
-	if len(f.Payload()) > maxConfig {
+	if len(f.Payload()) > maxConfig || old == nil && isOther(f) && len(state.Others) >= maxOthers {
 		s.counters.Ignored.Add(1)
 		return
 	}
 	f.DTS = s.timeline.place(f.Kind)
 	s.introduce(f, func(st *media.State) {
-		if f.Kind == media.Video {
+		switch {
+		case isOther(f):
+			others := slices.DeleteFunc(slices.Clone(st.Others), f.SameRole)
+			st.Others = append(others, f)
+		case f.Kind == media.Video:
 			st.Video = f
-		} else {
+		default:
 			st.Audio = f
 		}
 	}, o)
+}
+
+// isOther reports whether f's place is among a state's Others.
+func isOther(f *media.Frame) bool { return f.Flags&(media.Other|media.Extra) != 0 }
+
+// current is the sequence header or extra in force that f would replace.
+func current(st *media.State, f *media.Frame) *media.Frame {
+	switch {
+	case isOther(f):
+		for _, o := range st.Others {
+			if f.SameRole(o) {
+				return o
+			}
+		}
+		return nil
+	case f.Kind == media.Video:
+		return st.Video
+	}
+	return st.Audio
 }
 
 func (p *Publication) media(f *media.Frame, ts uint32, now int64, o *Options) {
@@ -137,7 +185,7 @@ func (p *Publication) media(f *media.Frame, ts uint32, now int64, o *Options) {
 		s.counters.Ignored.Add(1)
 		return
 	}
-	dts, corrected := s.timeline.stamp(f.Kind, ts, now)
+	dts, corrected := s.timeline.stampOn(s.timeline.track(f), ts, now)
 	if corrected {
 		if s.counters.Corrections.Add(1) == 1 {
 			s.registry.notify(Notice{Stream: s, What: Corrected, TS: ts, DTS: dts})
@@ -159,12 +207,15 @@ func (p *Publication) gate(f *media.Frame) bool {
 	if f.Kind != media.Video || !p.gated {
 		return false
 	}
-	p.gated = !f.Is(media.Keyframe)
+	p.gated = !f.Is(media.Keyframe) || f.Is(media.Other)
 	return p.gated
 }
 
 // saw notes that a medium is really there, and tells viewers if that is news.
 func (p *Publication) saw(f *media.Frame, now int64, o *Options) {
+	if f.Is(media.Other) {
+		return
+	}
 	s := p.Stream
 	st := s.state.Load()
 	known, codec := st.HasAudio, st.AudioCodec

@@ -48,9 +48,12 @@ type Stream struct {
 	keyDTS   int64
 	keyAt    int64 // when it arrived
 	gopBytes int64
-	stop     func() // stops the grace timer
-	busy     contention
-	watched  bool // was ready once: viewers may have started
+	// keyed tells, for other video tracks, the GOP that had their newest
+	// keyframe.
+	keyed   map[uint8]uint64
+	stop    func() // stops the grace timer
+	busy    contention
+	watched bool // was ready once: viewers may have started
 }
 
 // Counters are a stream's running totals.
@@ -164,12 +167,12 @@ func (s *Stream) introduce(f *media.Frame, change func(*media.State), o *Options
 
 // append numbers f and puts it into the ring. Under s.mu.
 func (s *Stream) append(f *media.Frame, o *Options) {
-	if f.Kind == media.Video && f.Is(media.Keyframe) && f.IsMedia() {
+	if f.Kind == media.Video && f.Is(media.Keyframe) && f.IsMedia() && !f.Is(media.Other) {
 		f.Key = keyIsSelf
 		s.startGOP(f, o)
 	} else {
 		f.Key = s.key
-		if f.Kind == media.Audio && f.IsMedia() && s.key != 0 && f.DTS < s.keyDTS {
+		if s.early(f) {
 			f.Flags |= media.Early
 		}
 	}
@@ -177,6 +180,24 @@ func (s *Stream) append(f *media.Frame, o *Options) {
 	s.registry.bytes.Add(int64(f.Size()))
 	s.gopBytes += int64(f.Size())
 	s.trim(f.Arrived, o)
+}
+
+// early reports whether who starts at the GOP's keyframe does without f: audio
+// from before it, and other video tracks' frames from before their own.
+func (s *Stream) early(f *media.Frame) bool {
+	switch {
+	case !f.IsMedia() || s.key == 0:
+		return false
+	case f.Kind == media.Audio:
+		return f.DTS < s.keyDTS
+	case f.Is(media.Keyframe):
+		if s.keyed == nil {
+			s.keyed = make(map[uint8]uint64)
+		}
+		s.keyed[f.Track] = s.key
+		return false
+	}
+	return f.Is(media.Other) && s.keyed[f.Track] != s.key
 }
 
 func (s *Stream) startGOP(f *media.Frame, o *Options) {

@@ -16,7 +16,15 @@ type timeline struct {
 
 	// high is the highest DTS sent on the stream, arrived when it was.
 	high, arrived int64
-	tracks        [2]track
+	// tracks are the default ones by kind; others, if there are any, are found
+	// by kind and number.
+	tracks [2]track
+	others map[trackKey]*track
+}
+
+type trackKey struct {
+	kind   media.Kind
+	number uint8
 }
 
 type track struct {
@@ -48,12 +56,33 @@ func index(kind media.Kind) int {
 func (t *timeline) resume() {
 	t.started = false
 	t.tracks[0].seen, t.tracks[1].seen = false, false
+	clear(t.others)
 }
 
 // stamp returns the DTS of a media frame with timestamp ts that arrived at
 // now (ns), and whether it had to be corrected.
 func (t *timeline) stamp(kind media.Kind, ts uint32, now int64) (dts int64, corrected bool) {
-	tr := &t.tracks[index(kind)]
+	return t.stampOn(&t.tracks[index(kind)], ts, now)
+}
+
+// track is where f's track stands.
+func (t *timeline) track(f *media.Frame) *track {
+	if f.Flags&media.Other == 0 {
+		return &t.tracks[index(f.Kind)]
+	}
+	k := trackKey{f.Kind, f.Track}
+	tr := t.others[k]
+	if tr == nil {
+		if t.others == nil {
+			t.others = make(map[trackKey]*track)
+		}
+		tr = &track{}
+		t.others[k] = tr
+	}
+	return tr
+}
+
+func (t *timeline) stampOn(tr *track, ts uint32, now int64) (dts int64, corrected bool) {
 	t.unwrap(ts, tr)
 	tr.offset, corrected = t.choose(tr, now)
 	dts = t.raw + tr.offset
