@@ -18,6 +18,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 TEST_TIMEOUT ?= 20m
 RACE_TIMEOUT ?= 40m
 FUZZTIME ?= 60s
+SOAK ?= 30m
 
 UI := core/web/ui
 # Folders are listed as well: their time changes when a file goes away.
@@ -68,6 +69,10 @@ lint: go need-lint ui ## Check format, code, scripts, examples, links, modules a
 .PHONY: fuzz
 fuzz: go ui ## Run each fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+.PHONY: soak
+soak: go need-test ui ## Run the server under random use for SOAK (30m); SOAK_SEED=N replays
+	MILLRACE_TEST_SOAK=$(SOAK) MILLRACE_TEST_SOAK_SEED=$(SOAK_SEED) go test -count=1 -v -timeout 0 -run '^TestSoak$$' ./cmd/millrace
 
 .PHONY: bench
 bench: go ui ## Run the benchmarks of the core
