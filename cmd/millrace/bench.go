@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -49,22 +50,28 @@ type benchCommand struct {
 
 // runBench loads a server and measures it.
 func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+	if len(args) == 0 {
 		fmt.Fprint(stderr, benchUsage)
-		return usageStatus(args)
-	}
-	if args[0] == "floor-writer" {
-		return floorWriter(args[1:], stderr)
+		return exitUsage
 	}
 	set, ok := benchCommands[args[0]]
-	if !ok {
+	switch {
+	case slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]):
+		fmt.Fprint(stdout, benchUsage)
+		return exitDone
+	case args[0] == "floor-writer":
+		return floorWriter(args[1:], stderr)
+	case !ok:
 		fmt.Fprintf(stderr, "millrace bench: unknown command %q\n%s", args[0], benchUsage)
 		return exitUsage
 	}
 	c := newBenchCommand(args[0], stderr)
 	set(c, stderr)
 	if err := c.flags.Parse(args[1:]); err != nil {
-		return usageStatus(args[1:])
+		if errors.Is(err, flag.ErrHelp) {
+			return exitDone
+		}
+		return exitUsage
 	}
 	if c.flags.NArg() > 0 {
 		fmt.Fprintf(stderr, "millrace bench %s: unexpected argument %q\n", args[0], c.flags.Arg(0))
@@ -78,16 +85,6 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		return exitFailed
 	}
 	return c.finish(r, stdout, stderr)
-}
-
-// usageStatus is 0 for those who asked for help.
-func usageStatus(args []string) int {
-	for _, arg := range args {
-		if strings.HasPrefix("--help", arg) && strings.Contains(arg, "h") {
-			return exitDone
-		}
-	}
-	return exitUsage
 }
 
 func newBenchCommand(name string, stderr io.Writer) *benchCommand {
@@ -249,11 +246,9 @@ func needURL(url string) error {
 }
 
 func benchCompare(c *benchCommand, stderr io.Writer) {
-	full := c.flags.Bool("full", false, "all of core/BENCHMARKS.md, more than an hour; otherwise three minutes")
+	full := c.flags.Bool("full", false, "all of core/BENCHMARKS.md, an hour and a half; otherwise three minutes")
 	server := c.flags.String("server", "", "the server's program (default this one)")
-	viewers := c.flags.String("viewers", "", "numbers of viewers, such as 100,1000")
-	protocols := c.flags.String("protocols", "", "of rtmp,httpflv,wsflv")
-	windows := c.flags.String("windows", "", "values of stream.merge_window, such as auto,0s,120ms")
+	grid := gridFlags(c.flags)
 	pairs := c.flags.Int("pairs", 0, "runs of server and floor, in turn")
 	publishers := c.flags.Int("publishers", -1, "that publish at once in a measurement of their own; 0: none")
 	duration := c.flags.Duration("duration", 0, "of each measured interval")
@@ -268,19 +263,34 @@ func benchCompare(c *benchCommand, stderr io.Writer) {
 		override(&o.Pairs, *pairs, *pairs > 0)
 		override(&o.Publishers, *publishers, *publishers >= 0)
 		override(&o.Duration, *duration, *duration > 0)
-		override(&o.Windows, strings.Split(*windows, ","), *windows != "")
-		numbers, err := parseNumbers(*viewers)
-		override(&o.Viewers, numbers, *viewers != "")
-		if *protocols != "" {
-			o.Protocols = nil
-			for name := range strings.SplitSeq(*protocols, ",") {
-				o.Protocols = append(o.Protocols, bench.Protocol(name))
-			}
-		}
-		if err := errors.Join(err, shape(&o.Shape)); err != nil {
+		if err := errors.Join(grid(&o), shape(&o.Shape)); err != nil {
 			return nil, err
 		}
 		return bench.Compare(ctx, o)
+	}
+}
+
+// gridFlags are those of what is compared; what is returned reads them.
+func gridFlags(flags *flag.FlagSet) func(*bench.CompareOptions) error {
+	viewers := flags.String("viewers", "", "numbers of viewers, such as 100,1000")
+	protocols := flags.String("protocols", "", "of rtmp,httpflv,wsflv")
+	windows := flags.String("windows", "", "values of stream.merge_window, such as auto,0s,120ms")
+	return func(o *bench.CompareOptions) error {
+		if *viewers == "" && *protocols == "" && *windows == "" {
+			return nil
+		}
+		numbers, err := parseNumbers(*viewers)
+		g := o.Grids[0]
+		override(&g.Viewers, numbers, *viewers != "")
+		override(&g.Windows, strings.Split(*windows, ","), *windows != "")
+		if *protocols != "" {
+			g.Protocols = nil
+			for name := range strings.SplitSeq(*protocols, ",") {
+				g.Protocols = append(g.Protocols, bench.Protocol(name))
+			}
+		}
+		o.Grids = []bench.Grid{g}
+		return err
 	}
 }
 

@@ -15,11 +15,7 @@ import (
 type CompareOptions struct {
 	// Server is a millrace program; default this one.
 	Server string
-	// Viewers, Protocols and Windows (stream.merge_window) are measured in
-	// all combinations.
-	Viewers   []int
-	Protocols []Protocol
-	Windows   []string
+	Grids  []Grid
 	// Pairs of runs, of the server and of the floor in turn; default 1.
 	Pairs int
 	// Publishers is how many publish at once, without viewers, in a cell of
@@ -35,18 +31,28 @@ type CompareOptions struct {
 	Progress io.Writer
 }
 
+// Grid is measured in all combinations.
+type Grid struct {
+	Viewers   []int
+	Protocols []Protocol
+	Windows   []string // stream.merge_window
+}
+
 // Quick are the options of a comparison of about three minutes.
 func Quick() CompareOptions {
 	return CompareOptions{
-		Viewers: []int{100, 1000, 5000}, Protocols: []Protocol{HTTPFLV, RTMP}, Windows: []string{"auto"},
+		Grids: []Grid{{Viewers: []int{100, 1000, 5000}, Protocols: []Protocol{HTTPFLV, RTMP}, Windows: []string{"auto"}}},
 		Pairs: 1, Publishers: 500, Duration: 5 * time.Second, Nginx: true,
 	}
 }
 
-// Full are the options of a comparison of about an hour.
+// Full are the options of a comparison of an hour and a half.
 func Full() CompareOptions {
 	return CompareOptions{
-		Viewers: []int{100, 1000, 5000, 10000}, Protocols: []Protocol{HTTPFLV, RTMP, WSFLV}, Windows: []string{"auto"},
+		Grids: []Grid{
+			{Viewers: []int{100, 1000, 2000, 5000, 10000}, Protocols: []Protocol{HTTPFLV, RTMP, WSFLV}, Windows: []string{"auto"}},
+			{Viewers: []int{1000, 2000}, Protocols: []Protocol{HTTPFLV, RTMP}, Windows: []string{"0s", "60ms", "120ms", "200ms"}},
+		},
 		Pairs: 5, Publishers: 500, Duration: 10 * time.Second, Nginx: true,
 	}
 }
@@ -60,10 +66,9 @@ func (o CompareOptions) withDefaults() (CompareOptions, error) {
 	}
 	o.Pairs = max(o.Pairs, 1)
 	o.Shape = o.Shape.withDefaults()
-	known := []Protocol{RTMP, HTTPFLV, WSFLV}
-	for _, p := range o.Protocols {
-		if !slices.Contains(known, p) {
-			return o, fmt.Errorf("protocol %q is none of %q: %w", p, known, ErrOptions)
+	for _, c := range o.cells() {
+		if known := []Protocol{RTMP, HTTPFLV, WSFLV}; !slices.Contains(known, c.Protocol) {
+			return o, fmt.Errorf("protocol %q is none of %q: %w", c.Protocol, known, ErrOptions)
 		}
 	}
 	if o.Server == "" {
@@ -74,6 +79,20 @@ func (o CompareOptions) withDefaults() (CompareOptions, error) {
 		o.Server = self[0]
 	}
 	return o, nil
+}
+
+// cells are all combinations.
+func (o CompareOptions) cells() (all []Cell) {
+	for _, g := range o.Grids {
+		for _, window := range g.Windows {
+			for _, protocol := range g.Protocols {
+				for _, n := range g.Viewers {
+					all = append(all, Cell{Viewers: n, Protocol: protocol, Window: window})
+				}
+			}
+		}
+	}
+	return all
 }
 
 // comparison is a [Compare] under way. Each load is a process of its own, so
@@ -109,18 +128,13 @@ func Compare(ctx context.Context, o CompareOptions) (CompareReport, error) {
 }
 
 func (c *comparison) cells(ctx context.Context, r *CompareReport) error {
-	for _, window := range c.options.Windows {
-		for _, protocol := range c.options.Protocols {
-			for _, n := range c.options.Viewers {
-				cell := Cell{Viewers: n, Protocol: protocol, Window: window}
-				err := c.cell(ctx, &cell)
-				if len(cell.Pairs) > 0 {
-					r.Cells = append(r.Cells, cell)
-				}
-				if err != nil {
-					return err
-				}
-			}
+	for _, cell := range c.options.cells() {
+		err := c.cell(ctx, &cell)
+		if len(cell.Pairs) > 0 {
+			r.Cells = append(r.Cells, cell)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

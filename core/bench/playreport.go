@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 )
 
 // PlayReport is what viewers saw, over the measured interval unless noted.
@@ -55,7 +56,7 @@ func (au *audience) report(shares []share, usage Usage, server *ServerMetrics) P
 		r.Bytes += share.bytes
 	}
 	r.GbitPerS = float64(r.Bytes) * 8 / 1e9 / usage.Seconds
-	r.Starved = starved(shares, o.Duration)
+	r.Starved = starved(shares, time.Duration(usage.Seconds*float64(time.Second)))
 	if s.bytes > 0 {
 		r.Frames = float64(r.Bytes) * float64(s.frames) / float64(s.bytes)
 	}

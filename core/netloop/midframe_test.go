@@ -59,8 +59,8 @@ func TestPartialWrites(t *testing.T) {
 				streamID = 7
 				all = append(all, r.play(manner{receive: 3000}, "live/a", streamID))
 			}
-			for i := range 20 {
-				f.gop(2, 60_000+i)
+			for i := range 10 {
+				f.gop(2, 50_000+i)
 			}
 			for _, p := range all {
 				p.waitLast(f)

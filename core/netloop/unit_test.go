@@ -123,8 +123,8 @@ func TestWindowAuto(t *testing.T) {
 		if size != 0 && size < shortest {
 			t.Fatalf("%d viewers: a window of %d is too short", n, size)
 		}
-		// Serving everybody once per window takes less than tightShare.
-		if round := w.visit * float64(n); size > 0 && round > 1.001*max(tightShare*float64(size), 0) && size >= calmWindow {
+		// Serving thousands once per window takes less than tightShare.
+		if round := w.visit * float64(n); round > longRound && round > 1.001*tightShare*float64(size) {
 			t.Fatalf("%d viewers: a round of %.0f in a window of %d", n, round, size)
 		}
 		last = size

@@ -15,11 +15,14 @@ type window struct {
 
 const (
 	// calmShare is the share of the loop's time that serving viewers may
-	// take while frames leave soon (up to calmWindow); tightShare is what it
-	// may take at all before frames wait longer.
-	calmShare  = 0.12
-	tightShare = 0.35
-	calmWindow = int64(100 * time.Millisecond)
+	// take while frames leave soon, within calmWindow.
+	calmShare  = 0.08
+	calmWindow = int64(125 * time.Millisecond)
+	// A loop that needs longRound for one round of its viewers has thousands:
+	// then what counts is that all are served, for at most tightShare of its
+	// time.
+	longRound  = 25e6 // ns
+	tightShare = 0.14
 	// shortest is the shortest window worth its timer.
 	shortest = int64(10 * time.Millisecond)
 	// windowInterval is how often the window is adjusted.
@@ -57,7 +60,9 @@ func (w *window) update(l *loop, now int64) {
 func (w *window) auto(viewers int64) int64 {
 	round := w.visit * float64(viewers)
 	size := min(int64(round/calmShare), calmWindow)
-	size = max(size, int64(round/tightShare))
+	if round > longRound {
+		size = max(size, int64(round/tightShare))
+	}
 	if size < shortest {
 		return 0
 	}
