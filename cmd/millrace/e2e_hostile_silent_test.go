@@ -149,7 +149,7 @@ func resetRTMP(t *testing.T, srv *server) {
 		reset(c)
 		c, err = openRTMP(srv.rtmp[0], "live", nil)
 		noError(t, err)
-		_, err = c.command(c.stream, "publish", nil, "reset", "live")
+		_, err = c.command(c.stream, "publish", nil, "hasty", "live")
 		noError(t, err)
 		reset(c) // the answer is on its way
 		p := srv.publish(t, "live/reset?a=b")
@@ -170,6 +170,7 @@ func resetRTMP(t *testing.T, srv *server) {
 		reset(v)
 	}
 	srv.waitGone(t, "live/reset")
+	srv.waitGone(t, "live/hasty")
 }
 
 func noError(t *testing.T, err error) {

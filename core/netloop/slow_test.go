@@ -13,10 +13,11 @@ import (
 func TestStalledViewerIsClosed(t *testing.T) {
 	t.Parallel()
 	testEach(t, func(t *testing.T, how transport) {
-		r := newRig(t, settings(func(s *Settings) { s.Viewers.StallTimeout = 500 * time.Millisecond }))
+		r := newRig(t)
 		f := r.start("live/a")
 		good := r.watch(how, manner{}, "live/a")
 		bad := r.stuck(how, f)
+		r.change(func(s *Settings) { s.Viewers.StallTimeout = 2 * time.Second })
 		for range 20 {
 			f.gop(2, 10_000)
 		}
@@ -119,8 +120,10 @@ func TestStalledPeersOfAnyKind(t *testing.T) {
 		r.waitConns(0)
 	})
 	t.Run("pings", func(t *testing.T) {
+		r.change(func(s *Settings) { s.Viewers.StallTimeout = time.Minute })
 		f := r.start("live/a")
 		p := r.stuck(rtmpIn, f)
+		r.change(func(s *Settings) { s.Viewers.StallTimeout = 300 * time.Millisecond })
 		for {
 			if _, err := p.conn.Write(rtmpPing(1)); err != nil {
 				break

@@ -146,15 +146,12 @@ func (p *tape) waitLast(f *feed) {
 func (p *tape) waitControl(c string) {
 	p.t.Helper()
 	eventually(p.t, c+" has come", func() bool {
-		for _, h := range p.heard() {
-			if h == c {
-				return true
-			}
+		err := p.ended() // before looking: what came before the end is there
+		heard := p.heard()
+		if err != nil && !slices.Contains(heard, c) {
+			p.t.Fatalf("waiting for %q: %v; heard %q", c, err, heard)
 		}
-		if err := p.ended(); err != nil {
-			p.t.Fatalf("waiting for %q: %v; heard %q", c, err, p.heard())
-		}
-		return false
+		return slices.Contains(heard, c)
 	})
 }
 
