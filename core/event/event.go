@@ -7,6 +7,8 @@ const (
 	Connect     = "on_connect"
 	Publish     = "on_publish"
 	Play        = "on_play"
+	Record      = "on_record"
+	Request     = "on_request"
 	StreamStart = "on_stream_start"
 	StreamLost  = "on_stream_lost"
 	StreamBack  = "on_stream_back"
@@ -14,7 +16,10 @@ const (
 	Unpublish   = "on_unpublish"
 	ViewerStart = "on_viewer_start"
 	Stop        = "on_stop"
+	Segment     = "on_segment"
+	RecordDone  = "on_record_done"
 	Close       = "on_close"
+	Tick        = "on_tick"
 )
 
 // Names of fields.
@@ -22,6 +27,7 @@ const (
 	App        = "app"
 	Name       = "name"
 	Stream     = "stream"
+	Session    = "session"
 	ClientID   = "client_id"
 	Protocol   = "protocol"
 	RemoteAddr = "remote_addr"
@@ -32,4 +38,5 @@ const (
 	Duration   = "duration"
 	LagMS      = "lag_ms"
 	Dropped    = "dropped_frames"
+	Plugin     = "plugin"
 )
