@@ -53,6 +53,12 @@ type Registry struct {
 	// holders are the streams whose rings count as memory: the live ones, and
 	// those that ended and still have viewers.
 	holders map[*Stream]struct{}
+	// sessions are the live streams, and those whose rings are kept for
+	// recorders, by publish session.
+	sessions map[string]*Stream
+
+	budgetsMu sync.Mutex
+	budgets   map[string]*Budget
 }
 
 // NewRegistry returns an empty registry. Notices are handed to notices with
@@ -61,6 +67,7 @@ type Registry struct {
 func NewRegistry(o Options, notices func(Notice)) *Registry {
 	r := &Registry{
 		streams: make(map[Key]*Stream), holders: make(map[*Stream]struct{}),
+		sessions: make(map[string]*Stream), budgets: make(map[string]*Budget),
 		notices: notices,
 	}
 	r.SetOptions(o)
@@ -122,10 +129,12 @@ func (r *Registry) getOrCreate(k Key, now int64) *Stream {
 	if s := r.streams[k]; s != nil {
 		return s
 	}
-	s := &Stream{Key: k, ID: r.nextID.Add(1), Since: now, registry: r}
+	s := &Stream{Key: k, ID: r.nextID.Add(1), Since: now, Started: time.Now(), registry: r}
+	s.Session = newSession(s.Started)
 	s.ring.init()
 	s.state.Store(&media.State{})
 	r.streams[k] = s
+	r.sessions[s.Session] = s
 	r.holders[s] = struct{}{}
 	return s
 }
@@ -241,6 +250,7 @@ func (s *Stream) finish(reason string, due func() bool) (old *Publication, done 
 	s.stopTimer()
 	s.end = reason
 	s.ended.Store(true)
+	r.retire(s)
 	r.letGo(s)
 	r.mu.Unlock()
 	r.notify(Notice{Stream: s, What: EndedNow, Reason: reason})
@@ -258,10 +268,10 @@ func (r *Registry) release(s *Stream) {
 	r.letGo(s)
 }
 
-// letGo counts an ended stream's ring no more, unless viewers keep it. Under
-// r.mu and s.mu.
+// letGo counts an ended stream's ring no more, unless viewers keep it, or it is
+// kept for a recorder. Under r.mu and s.mu.
 func (r *Registry) letGo(s *Stream) {
-	if _, held := r.holders[s]; held && !s.watchers() {
+	if _, held := r.holders[s]; held && !s.watchers() && !s.kept {
 		delete(r.holders, s)
 		r.bytes.Add(-s.ring.bytes.Load())
 	}
@@ -278,7 +288,7 @@ func (s *Stream) Kick(reason string) bool {
 }
 
 // enforce frees backlog when all rings together pass their cap: the largest
-// backlog first, cached GOPs last. Under s.mu; other streams are tried, not
+// backlog first, then cached GOPs, what recorders wait for last. Under s.mu; other streams are tried, not
 // waited for.
 func (r *Registry) enforce(s *Stream) {
 	limit := r.Options().Memory
@@ -289,13 +299,13 @@ func (r *Registry) enforce(s *Stream) {
 	// for a victim.
 	goal := limit - limit/32
 	var freed int64
-	for _, all := range []bool{false, true} {
+	for _, how := range []severity{laggards, gops, recorders} {
 		for r.bytes.Load() > goal {
-			victim := r.largest(s, all)
+			victim := r.largest(s, how)
 			if victim == nil {
 				break
 			}
-			freed += victim.shed(all, r.bytes.Load()-goal)
+			freed += victim.shed(how, r.bytes.Load()-goal)
 			victim.unlockOther(s)
 		}
 		goal = limit // GOPs: no more than must be
@@ -308,7 +318,7 @@ func (r *Registry) enforce(s *Stream) {
 // largest returns the stream with the most to shed, locked unless it is self,
 // or nil if none has anything. Under self.mu, so the registry's lock, which
 // comes first, is only tried.
-func (r *Registry) largest(self *Stream, all bool) (best *Stream) {
+func (r *Registry) largest(self *Stream, how severity) (best *Stream) {
 	if !r.mu.TryRLock() {
 		return nil
 	}
@@ -318,7 +328,7 @@ func (r *Registry) largest(self *Stream, all bool) (best *Stream) {
 		if s != self && !s.mu.TryLock() {
 			continue
 		}
-		n := s.backlog(all)
+		n := s.backlog(how)
 		if n <= most {
 			s.unlockOther(self)
 			continue
