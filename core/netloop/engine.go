@@ -147,10 +147,15 @@ func (e *Engine) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 
 // OnTraffic is gnet's; it runs on the connection's loop.
 func (e *Engine) OnTraffic(gc gnet.Conn) gnet.Action {
-	if c, ok := gc.Context().(*conn); ok {
+	switch c := gc.Context().(type) {
+	case *conn:
 		return c.traffic()
+	case *loop:
+		_, _ = gc.Discard(-1)
+		c.run(c.onClock)
+	default:
+		_, _ = gc.Discard(-1)
 	}
-	_, _ = gc.Discard(-1)
 	return gnet.None
 }
 

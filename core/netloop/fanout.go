@@ -17,8 +17,9 @@ const tcpNotsentLowat = unix.TCP_NOTSENT_LOWAT
 
 // fanout is a loop's work of writing frames to its viewers.
 type fanout struct {
-	todo []*viewer // to be visited, from next on
-	next int
+	todo    []*viewer // to be visited, from next on
+	next    int
+	serving bool
 	// active are the subs with frames that the merge window still holds.
 	active   []*sub
 	slot     int
@@ -126,6 +127,8 @@ func (l *loop) enqueue(v *viewer) {
 // the clock has the loop go on after it has looked at its sockets.
 func (l *loop) serve() {
 	f := &l.fanout
+	f.serving = true
+	defer func() { f.serving = false }()
 	begin, cpu := l.now(), threadTime()
 	count := 0
 	for f.next < len(f.todo) {
@@ -150,7 +153,26 @@ func (l *loop) serve() {
 		l.window.update(l, begin)
 		l.stats.pass(took)
 	}
+	l.setBacklog(len(f.todo) > f.next)
 	l.rearm()
+}
+
+// setBacklog notes whether viewers are left for the clock's next call. News
+// that come meanwhile wait for it too: a loop that is woken for each of them
+// never sees its sockets.
+func (l *loop) setBacklog(left bool) {
+	if left {
+		l.backlog.Store(true)
+		l.clock.set(0)
+	} else if l.backlog.Swap(false) && l.hasNews() {
+		l.clock.set(0) // whoever saw backlog set relied on this look
+	}
+}
+
+func (l *loop) hasNews() bool {
+	l.wokenMu.Lock()
+	defer l.wokenMu.Unlock()
+	return len(l.woken) > 0
 }
 
 // threadTime is the CPU time of this thread, in ns: what a pass costs, however
