@@ -97,6 +97,9 @@ func (l *loop) scanBlocked(now int64) {
 			continue // closing one took others with it
 		}
 		c := l.fanout.blocked[i]
+		if c.tap != nil {
+			continue // a plugin may take its time; its lag bounds what that costs
+		}
 		stalled := viewers.StallTimeout > 0 && now-c.progress > int64(viewers.StallTimeout)
 		if v := c.viewer; v != nil {
 			v.episode.look(l, v, now, stalled)
@@ -175,7 +178,7 @@ func (c *conn) attrs(more ...slog.Attr) []any {
 	attrs = append(attrs,
 		slog.String(event.ClientID, c.idString()),
 		slog.String(event.Protocol, c.watchedBy()),
-		slog.String(event.RemoteAddr, c.peer.String()))
+		slog.String(event.RemoteAddr, c.remote()))
 	for _, a := range more {
 		attrs = append(attrs, a)
 	}

@@ -35,6 +35,7 @@ type conn struct {
 	fd      int
 	handler handler
 	viewer  *viewer
+	tap     *tap
 	timer   timer
 	since   int64 // ns
 
@@ -202,6 +203,10 @@ func (c *conn) send(b []byte) {
 // flush sends what waits, as far as the socket takes it.
 func (c *conn) flush() {
 	if c.dead || c.blocked {
+		return
+	}
+	if c.tap != nil {
+		c.loop.visitTap(c.tap)
 		return
 	}
 	if c.viewer != nil {

@@ -34,6 +34,12 @@ type Options struct {
 	// HTTP takes each HTTP connection whose request is not for a live URL,
 	// with the bytes read so far. It must not block.
 	HTTP func(c net.Conn, prefix []byte, remote net.Addr) error
+	// Grant says what the holder of a plugin's token may have; false: it is no
+	// token. It may be called on any goroutine and must not block. nil: none.
+	Grant func(token string) (Grant, bool)
+	// PluginHTTP takes each connection of a plugin whose request is not for a
+	// live URL, with the bytes read so far. It must not block.
+	PluginHTTP func(c net.Conn, prefix []byte) error
 	// Reserved reports whether a first path segment can be no app; nil: none.
 	Reserved func(first string) bool
 }

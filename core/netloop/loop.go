@@ -31,6 +31,7 @@ type loop struct {
 	window  window
 	slots   slots
 	stats   loopStats
+	taps    taps
 	// passTask is a pass, ready to be posted.
 	passTask *task
 
@@ -55,6 +56,7 @@ func newLoop(e *Engine, index int, el gnet.EventLoop) (*loop, error) {
 	l.waiting.init(l)
 	l.wheel.due, l.fanout.scanDue = never, never
 	l.window.init(e.Settings())
+	l.initTaps()
 	l.passTask = &task{l, l.pass}
 	var err error
 	if l.clock, err = newClock(e.Now); err != nil {
@@ -132,6 +134,9 @@ func (l *loop) wakeStream(s *stream.Stream) {
 	if l.pending.Load() {
 		l.pass()
 	}
+	if l.taps.pending.Load() {
+		l.collectTaps()
+	}
 }
 
 // wake notes that sub has news. Any goroutine.
@@ -156,6 +161,9 @@ func (l *loop) onClock() {
 	if now >= l.fanout.scanDue {
 		l.scanBlocked(now)
 	}
+	if now >= l.taps.due {
+		l.tickTaps(now)
+	}
 	if l.ticking.Load() && now >= l.fanout.slotDue {
 		l.slotTick(now)
 	} else {
@@ -166,7 +174,7 @@ func (l *loop) onClock() {
 // rearm asks the clock for the next moment that something is due. Viewers to
 // be visited are due at once; while serve is at it, that is its own business.
 func (l *loop) rearm() {
-	due := min(l.wheel.due, l.fanout.scanDue)
+	due := min(l.wheel.due, l.fanout.scanDue, l.taps.due)
 	if l.ticking.Load() {
 		due = min(due, l.fanout.slotDue)
 	}

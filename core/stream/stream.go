@@ -72,6 +72,8 @@ type Counters struct {
 	// Those of viewers are added up by their writers: Dropped counts frames
 	// left out because of lag, Gaps those that had fallen off the ring.
 	BytesOut, FramesOut, Dropped, Gaps, Skips, GOPDrops atomic.Uint64
+	// TapGaps counts gaps of plugins, TapMissed the frames in them.
+	TapGaps, TapMissed atomic.Uint64
 	// Viewers by protocol, in the order of [Protocols].
 	Viewers [3]atomic.Int64
 }
