@@ -18,19 +18,20 @@ type ended struct {
 // notice logs what happened to a stream, and tells the loops of new ones. It
 // runs with the stream's lock held.
 func (s *Server) notice(n stream.Notice) {
+	s.tell(n)
 	log := s.log.With(event.Stream, n.Stream.Key.String())
 	switch n.What {
 	case stream.Started:
-		log.Info("stream started", "event", event.StreamStart)
+		log.Info("stream started", "event", event.StreamStart, event.Session, n.Stream.Session)
 		s.engine.StreamStarted(n.Stream.Key)
 	case stream.Back:
-		log.Info("stream goes on", "event", event.StreamBack)
+		log.Info("stream goes on", "event", event.StreamBack, event.Session, n.Stream.Session)
 	case stream.Lost:
 		log.Info("publisher lost, its viewers wait for it", "event", event.StreamLost, event.Reason, n.Reason)
 	case stream.EndedNow:
 		s.ended.add(n.Stream.Counters())
-		log.Info("stream ended", "event", event.Unpublish, event.Reason, n.Reason)
-	case stream.Settled:
+		log.Info("stream ended", "event", event.Unpublish, event.Session, n.Stream.Session, event.Reason, n.Reason)
+	case stream.Settled, stream.Recoded:
 		log.Info("stream is ready", slog.String("event", event.Codec), codecAttr(n.Stream))
 	case stream.Corrected:
 		log.Warn("timestamps corrected; further corrections are only counted", "timestamp", n.TS, "dts", n.DTS)

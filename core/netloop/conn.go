@@ -174,6 +174,7 @@ func (c *conn) closed(err error) {
 		c.engine.viewerStopped(v, c.reason)
 		l.detach(v)
 	}
+	c.tellClose()
 	l.unblock(c)
 	l.release(c)
 	l.wheel.remove(c)

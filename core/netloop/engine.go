@@ -40,6 +40,8 @@ type Options struct {
 	// PluginHTTP takes each connection of a plugin whose request is not for a
 	// live URL, with the bytes read so far. It must not block.
 	PluginHTTP func(c net.Conn, prefix []byte) error
+	// Events takes the notices of viewers and connections; nil: nobody does.
+	Events Events
 	// Reserved reports whether a first path segment can be no app; nil: none.
 	Reserved func(first string) bool
 }

@@ -251,4 +251,3 @@ func (t *tap) describe(s *ClientStatus, now int64) {
 	s.App, s.Name = t.place.Stream.Key.App, t.place.Stream.Key.Name
 	s.LagMS, s.Dropped = age/1e6, t.missed
 }
-

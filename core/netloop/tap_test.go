@@ -103,7 +103,9 @@ func TestTapResumes(t *testing.T) {
 			end = next
 		}
 		check(t, c.until(end), published(s, 1), next, end+1)
-		_, _ = io.ReadFull(c.body, make([]byte, 100))
+		if end < s.Head()-1 { // into the next frame
+			_, _ = io.ReadFull(c.body, make([]byte, 100))
+		}
 		c.conn.Close()
 		next = end + 1
 	}

@@ -25,6 +25,7 @@ const (
 	EndedNow              // the session is over
 	Corrected             // the first timestamp correction
 	Settled               // it is known which media a session has
+	Recoded               // a sequence header changed after that
 	LateTrack             // a medium came after that
 	Pressure              // memory was short; Freed bytes of backlog went
 )
@@ -33,11 +34,15 @@ const (
 type Notice struct {
 	Stream *Stream
 	What   What
-	Reason string
-	Kind   media.Kind
-	TS     uint32
-	DTS    int64
-	Freed  int64
+	// Publisher is the one that there is, or was last.
+	Publisher Publisher
+	Reason    string
+	// Gap is how long a stream that is Back had none.
+	Gap   time.Duration
+	Kind  media.Kind
+	TS    uint32
+	DTS   int64
+	Freed int64
 }
 
 // Registry holds the live streams by key. Its methods may be called from any
@@ -83,8 +88,10 @@ func (r *Registry) Options() *Options { return r.options.Load() }
 // Bytes is the memory that all rings hold.
 func (r *Registry) Bytes() int64 { return r.bytes.Load() }
 
+// notify is called with the stream's lock held.
 func (r *Registry) notify(n Notice) {
 	if r.notices != nil {
+		n.Publisher = n.Stream.lastPublisher
 		r.notices(n)
 	}
 }
@@ -173,10 +180,14 @@ func (s *Stream) install(pub Publisher, now int64) *Publication {
 	s.session++
 	p := &Publication{Stream: s, Publisher: pub, session: s.session, gated: true, lastMedia: now, metadata: pub.Metadata}
 	s.pub = p
-	what := Started
+	s.lastPublisher = pub
+	n := Notice{Stream: s, What: Started}
 	if s.session > 1 {
-		what = Back
+		n.What = Back
 		s.timeline.resume()
+	}
+	if s.without > 0 {
+		n.Gap, s.without = time.Duration(now-s.without), 0
 	}
 	s.ready.Store(false)
 	// Its sequence headers are sent even when they equal the last session's,
@@ -185,7 +196,7 @@ func (s *Stream) install(pub Publisher, now int64) *Publication {
 	s.key, s.keyDTS = 0, 0
 	s.gop.Store(0)
 	s.first.Store(s.ring.head.Load())
-	s.registry.notify(Notice{Stream: s, What: what})
+	s.registry.notify(n)
 	return p
 }
 
@@ -223,7 +234,7 @@ func (p *Publication) lose(reason string, now int64) bool {
 	if s.lostAt == 0 || rest <= 0 {
 		return false
 	}
-	s.pub = nil
+	s.pub, s.without = nil, now
 	timer := time.AfterFunc(rest, func() {
 		s.finish(fmt.Sprintf("%s; nobody came back within %v", reason, grace),
 			func() bool { return s.pub == nil && s.session == p.session })

@@ -45,15 +45,19 @@ type Stream struct {
 	wakers   atomic.Pointer[[]Waker]
 	counters Counters
 
-	mu       sync.Mutex
-	pub      *Publication // nil while lost
-	session  uint64
-	lostAt   int64 // when the newest session that sent media was over
-	timeline timeline
-	key      uint64 // newest keyframe's sequence number
-	keyDTS   int64
-	keyAt    int64 // when it arrived
-	gopBytes int64
+	mu  sync.Mutex
+	pub *Publication // nil while lost
+	// lastPublisher is pub's, or of the last one; without is since when there
+	// is none, in ns.
+	lastPublisher Publisher
+	without       int64
+	session       uint64
+	lostAt        int64 // when the newest session that sent media was over
+	timeline      timeline
+	key           uint64 // newest keyframe's sequence number
+	keyDTS        int64
+	keyAt         int64 // when it arrived
+	gopBytes      int64
 	// keyed tells, for other video tracks, the GOP that had their newest
 	// keyframe.
 	keyed   map[uint8]uint64
