@@ -17,7 +17,7 @@ const (
 	// calmShare is the share of the loop's time that serving viewers may
 	// take while frames leave soon, within calmWindow.
 	calmShare  = 0.08
-	calmWindow = int64(125 * time.Millisecond)
+	calmWindow = int64(138 * time.Millisecond)
 	// A loop that needs longRound for one round of its viewers has thousands:
 	// then what counts is that all are served, for at most tightShare of its
 	// time.
