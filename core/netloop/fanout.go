@@ -336,7 +336,9 @@ func (l *loop) advance(v *viewer, b *batch, n int, now int64) {
 func (l *loop) advanceIn(v *viewer, b *batch, n int, now int64) {
 	cur := &v.cursor
 	i, start := b.at(n)
-	l.stats.latency.observe(now - b.frames[0].Arrived)
+	if at := b.frames[0].Arrived; at >= v.since { // not the cached GOP
+		l.stats.latency.observe(now - at)
+	}
 	cur.Stream.Counters().FramesOut.Add(uint64(i))
 	inside := i < len(b.frames) && n > start // the rest of it comes for certain
 	for _, at := range b.news {

@@ -33,7 +33,7 @@ const (
 
 func (w *window) init(s *Settings) {
 	w.visit = firstVisit
-	w.size = max(int64(s.Viewers.MergeWindow), 0)
+	w.size = min(max(int64(s.Viewers.MergeWindow), 0), int64(s.Viewers.MergeWindowMax))
 }
 
 // sample notes that count visits took ns.
