@@ -8,6 +8,7 @@ package netloop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -79,7 +80,7 @@ func New(o Options) (*Engine, error) {
 		return nil, fmt.Errorf("start event loops: %w", err)
 	}
 	if err := e.seed(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
@@ -199,11 +200,16 @@ func (e *Engine) enroll(nc net.Conn, c *conn) {
 		return
 	}
 	go func() {
-		if r, ok := <-results; ok && r.Err != nil {
+		switch r, ok := <-results; {
+		case ok && r.Err != nil:
 			e.enrollFailed(c, r.Err)
+		case !c.opens.Load(): // gnet does not say that its epoll refused it
+			e.enrollFailed(c, errNotOpened)
 		}
 	}()
 }
+
+var errNotOpened = errors.New("the event loop did not take it")
 
 func (e *Engine) enrollFailed(c *conn, err error) {
 	c.loop.load.Add(-1)

@@ -164,6 +164,9 @@ func (l *loop) onClock() {
 	if now >= l.taps.due {
 		l.tickTaps(now)
 	}
+	if len(l.waiting.due) > 0 {
+		l.waiting.goOn()
+	}
 	if l.ticking.Load() && now >= l.fanout.slotDue {
 		l.slotTick(now)
 	} else {
@@ -178,7 +181,7 @@ func (l *loop) rearm() {
 	if l.ticking.Load() {
 		due = min(due, l.fanout.slotDue)
 	}
-	if len(l.fanout.todo) > l.fanout.next && !l.fanout.serving {
+	if len(l.waiting.due) > 0 || len(l.fanout.todo) > l.fanout.next && !l.fanout.serving {
 		due = 0
 	}
 	l.clock.set(due)
