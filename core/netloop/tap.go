@@ -168,7 +168,7 @@ func (b *tapRun) whole() bool { return len(b.pieces) == 0 }
 
 // gap has t go on behind what has fallen off the ring. It returns the number
 // that the plugin expects then, 0 if there is nothing to go on with.
-func (t *tap) gap(b *tapRun, end uint64) (expect uint64) {
+func (t *tap) gap(b *tapRun, end uint64) uint64 {
 	s, from := t.place.Stream, b.next
 	to := t.place.Reentry(end)
 	f := s.At(to)
@@ -184,16 +184,20 @@ func (t *tap) gap(b *tapRun, end uint64) (expect uint64) {
 		return to
 	}
 	// Headers that were among them are not lost: the stream knows them.
-	at := from
+	at, expect := from, t.expect
 	for _, h := range stream.Missed(f, from, to) {
 		if !t.wants(h) {
 			continue
 		}
-		if h.Seq > at {
+		switch {
+		case h.Seq > at:
 			b.tell(appendFramed(nil, kind, gapTag(at, h.Seq, slowReason, ts)), h.Seq, h.Seq-at)
+		case expect != at: // it did not want frames before the gap
+			b.tell(appendFramed(nil, kind, sequenceTag(s.Session, at, ts)), at, 0)
 		}
 		b.frame(t.shape, h)
 		at = h.Seq + 1
+		expect = at
 	}
 	if to > at {
 		b.tell(appendFramed(nil, kind, gapTag(at, to, slowReason, ts)), to, to-at)

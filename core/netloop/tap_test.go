@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/core/flv"
 	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/core/stream"
 )
@@ -281,7 +282,12 @@ func TestTapDisturbsNobody(t *testing.T) {
 	f := r.start("live/cam")
 	s := f.pub.Stream
 	r.tap(r.plugins(), "/live/cam.flv?lag=4MiB&merge=0s&from="+s.Session+":1")
-	const viewers = 100
+	for range 30 { // fills its socket
+		f.gop(5, 20_000)
+		s.Wake()
+	}
+	f.gop(3, 500)
+	const viewers = 1000
 	var all sync.WaitGroup
 	for range viewers {
 		_, in, _, _ := r.get(manner{}, chunked.request("live/cam"))
@@ -300,8 +306,8 @@ func TestTapDisturbsNobody(t *testing.T) {
 		})
 	}
 	r.waitViewers(viewers)
-	for range 20 {
-		f.gop(5, 20_000)
+	for range 8 {
+		f.gop(5, 1000)
 		s.Wake()
 	}
 	f.pub.Close(true, "done", r.engine.Now())
@@ -309,5 +315,29 @@ func TestTapDisturbsNobody(t *testing.T) {
 	all.Wait()
 	if n := s.Counters().Dropped.Load(); n != 0 {
 		t.Errorf("viewers lost %d frames", n)
+	}
+}
+
+// TestTapTracks has every track, in the form that names them.
+func TestTapTracks(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withPlugins)
+	ln := r.plugins()
+	r.publishing("live/a").sendAll(trackMessages)
+	eventually(t, "all frames are in", func() bool {
+		s := r.streams.Lookup(parseKey("live/a"))
+		return s != nil && s.Counters().FramesIn.Load() == trackFrames
+	})
+	s := r.streams.Lookup(parseKey("live/a"))
+	c := r.tap(ln, "/live/a.flv?tracks=all&merge=0s&from="+s.Session+":1")
+	got := c.until(s.Head() - 1)
+	want := map[uint64]unit{}
+	for seq := uint64(1); seq < s.Head(); seq++ {
+		f := s.At(seq).All(flv.AllHeader)
+		want[seq] = unit{f.Kind, f.Timestamp(), string(f.Payload())}
+	}
+	check(t, got, want, 1, s.Head())
+	if len(want) < trackFrames-2 {
+		t.Errorf("%d frames", len(want))
 	}
 }

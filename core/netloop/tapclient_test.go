@@ -94,7 +94,9 @@ func (r *rig) tap(ln *Listener, path string) *tapClient {
 
 // read returns the next piece; io.EOF is the clean end.
 func (c *tapClient) read() (piped, error) {
-	c.conn.SetReadDeadline(time.Now().Add(patience))
+	if c.conn != nil {
+		c.conn.SetReadDeadline(time.Now().Add(patience))
+	}
 	if !c.begun {
 		if _, err := inside(c.body, 13); err != nil {
 			return piped{}, err

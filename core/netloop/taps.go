@@ -2,6 +2,7 @@ package netloop
 
 import (
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,6 +25,11 @@ type taps struct {
 // tapSlots is how many parts of their merge window taps are spread over: they
 // come in as many groups, so that the loop need not wake for each by itself.
 const tapSlots = 8
+
+// soonTap is the window up to which a tap is woken by the next frame, in ns.
+// With a longer one a frame is sure to be there when it is over: then the clock
+// is cheaper than a wake-up.
+const soonTap = int64(25 * time.Millisecond)
 
 func (l *loop) initTaps() {
 	l.taps.due = never
@@ -152,7 +158,7 @@ func (l *loop) writeTap(t *tap, b *tapRun, now int64) {
 	switch {
 	case pos == stream.AtEnd || t.place.Seq < b.end:
 		l.activate(t, now) // there is more than one write takes
-	case t.window == 0:
+	case t.window <= soonTap:
 		l.rest(t, now)
 	default:
 		l.activate(t, nextSlot(now, t.window))
