@@ -11,8 +11,8 @@ import (
 
 // ended adds up the counters of streams that are no more.
 type ended struct {
-	framesIn, framesOut, dropped, gaps, skips, corrections, gopDrops atomic.Uint64
-	pressureTold                                                     atomic.Int64 // unix ns
+	framesIn, framesOut, dropped, gaps, skips, corrections, gopDrops, tapGaps, tapMissed atomic.Uint64
+	pressureTold                                                                         atomic.Int64 // ns since the start
 }
 
 // notice logs what happened to a stream, and tells the loops of new ones. It
@@ -44,7 +44,7 @@ func (s *Server) notice(n stream.Notice) {
 
 // pressure tells, at most once a second, that backlogs were let go.
 func (s *Server) pressure(log *slog.Logger, freed int64) {
-	now := time.Now().UnixNano()
+	now := int64(time.Since(s.started))
 	last := s.ended.pressureTold.Load()
 	if now-last < int64(time.Second) || !s.ended.pressureTold.CompareAndSwap(last, now) {
 		return
@@ -61,4 +61,6 @@ func (e *ended) add(c *stream.Counters) {
 	e.skips.Add(c.Skips.Load())
 	e.corrections.Add(c.Corrections.Load())
 	e.gopDrops.Add(c.GOPDrops.Load())
+	e.tapGaps.Add(c.TapGaps.Load())
+	e.tapMissed.Add(c.TapMissed.Load())
 }

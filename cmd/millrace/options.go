@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -103,5 +104,6 @@ func machineMemory() conf.Size {
 			total = min(total, n)
 		}
 	}
-	return conf.Size(total)
+	// What Go itself was told to stay below, by GOMEMLIMIT.
+	return conf.Size(min(total, debug.SetMemoryLimit(-1)))
 }

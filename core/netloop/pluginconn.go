@@ -171,6 +171,10 @@ func (h *pluginConn) handOff() {
 }
 
 func (h *pluginConn) timeout(int64) {
+	if h.conn.finishing {
+		h.conn.kill(causeStalled, "plugin did not read the answer")
+		return
+	}
 	h.conn.finish(causeTimeout, "no request (limits.request_header_timeout, limits.idle_timeout)")
 }
 

@@ -28,6 +28,7 @@ type tap struct {
 	due    int64 // never: it waits for news, or for its socket
 	last   int64 // when it was last visited
 	ended  bool
+	over   int64 // when it was first found stalled after the stream's end
 
 	// expect is the number that the plugin gives to the next frame; 0: it was
 	// not sent anything yet.

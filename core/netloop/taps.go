@@ -137,8 +137,12 @@ func (l *loop) visitTap(t *tap) {
 // writeTap sends the run.
 func (l *loop) writeTap(t *tap, b *tapRun, now int64) {
 	c := t.conn
-	n, errno := writev(c.fd, b.iov)
+	n, errno := l.writev(c.fd, b.iov)
 	l.stats.writes.Add(1)
+	if errno == unix.ENOBUFS || errno == unix.ENOMEM {
+		l.blockUntilScan(c)
+		return
+	}
 	if errno != 0 && errno != unix.EAGAIN {
 		c.kill(causePeer, reasonOf(errno))
 		return
@@ -189,4 +193,26 @@ func (l *loop) endTap(t *tap) {
 		c.out = append(c.out, httpflv.LastChunk...)
 	}
 	c.finish(causeServer, reason)
+}
+
+// lookAtTap looks after a tap whose socket stays full. A plugin may take its
+// time, its lag bounds what that costs; only once its stream has ended is the
+// ring kept for it alone, and then it has to go on taking something.
+func (l *loop) lookAtTap(t *tap, now int64) {
+	c := t.conn
+	if c.hungry {
+		l.unblock(c)
+		l.guard(c, c.flush)
+		return
+	}
+	if _, ended := t.place.Stream.Ended(); !ended {
+		return
+	}
+	if t.over == 0 {
+		t.over = now
+	}
+	stall := l.engine.Settings().Viewers.StallTimeout
+	if stall > 0 && now-max(t.over, c.progress) > int64(stall) {
+		c.kill(causeStalled, "stalled: the plugin took no byte of an ended stream for "+stall.String()+" (stream.stall_timeout)")
+	}
 }
