@@ -22,9 +22,14 @@ type hub struct {
 type sink struct {
 	tell  func(event.Event)
 	names []string // none: all
+	// asked, if not nil, says what is wanted now.
+	asked func(name string) bool
 }
 
 func (k *sink) wants(name string) bool {
+	if k.asked != nil {
+		return k.asked(name)
+	}
 	return len(k.names) == 0 || slices.Contains(k.names, name)
 }
 
@@ -32,7 +37,10 @@ func (k *sink) wants(name string) bool {
 // are, until cancel is called: after that it may still be called once more. It
 // must not block, and may run with a stream's lock held.
 func (h *hub) subscribe(tell func(event.Event), names ...string) (cancel func()) {
-	k := &sink{tell: tell, names: names}
+	return h.add(&sink{tell: tell, names: names})
+}
+
+func (h *hub) add(k *sink) (cancel func()) {
 	h.change(func(all []*sink) []*sink { return append(all, k) })
 	return func() {
 		h.change(func(all []*sink) []*sink {

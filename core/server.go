@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/core/admin"
+	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/httpflv"
 	"github.com/millrace/millrace/core/netloop"
 	"github.com/millrace/millrace/core/stream"
@@ -36,6 +37,8 @@ type Options struct {
 	// PluginSocket is the one for other processes.
 	PluginDir    string
 	PluginSocket PluginSocket
+	// Hooks decide about peers and are told of events; nil: none.
+	Hooks event.Decider
 	// Objects serves /objects/ on the plugins' sockets; nil: nobody does.
 	Objects http.Handler
 	Live    Live
@@ -82,6 +85,9 @@ func New(o Options) (*Server, error) {
 	s.live.Store(&o.Live)
 	s.plugins.handoff = web.NewHandoff(&net.UnixAddr{Net: "unix"})
 	s.streams = stream.NewRegistry(o.Live.Streams, s.notice)
+	if h := o.Hooks; h != nil {
+		s.hub.add(&sink{asked: h.Wants, tell: func(e event.Event) { h.Notify(&e) }})
+	}
 	if err := s.start(); err != nil {
 		s.abort()
 		return nil, err
@@ -98,7 +104,7 @@ func (s *Server) start() error {
 		Logger: s.log, Loops: s.options.Loops, ChunkSize: s.options.ChunkSize,
 		Streams: s.streams, Settings: s.options.Live.Net,
 		HTTP: s.handoff.Deliver, Reserved: httpflv.Reserved,
-		Events: &s.hub, Grant: s.grant, PluginHTTP: s.deliverPlugin,
+		Events: &s.hub, Decider: s.options.Hooks, Grant: s.grant, PluginHTTP: s.deliverPlugin,
 	})
 	if err != nil {
 		return err

@@ -63,7 +63,7 @@ func streamEvent(name string, st *stream.Stream, p stream.Publisher) event.Event
 		Event: name, Time: time.Now(), Started: st.Started,
 		App: st.Key.App, Name: st.Key.Name, StreamID: st.Key.String(), Session: st.Session,
 		ClientID: p.ID, Protocol: p.Protocol, RemoteAddr: p.RemoteAddr, Params: params(p.Query),
-		TCURL: p.TCURL, PageURL: p.PageURL, FlashVer: p.FlashVer, Labels: p.Labels,
+		TCURL: p.TCURL, PageURL: p.PageURL, FlashVer: p.FlashVer, Labels: p.Labels, Record: p.Record,
 	}
 	describeMedia(&e, st.State())
 	return e

@@ -39,7 +39,10 @@ type conn struct {
 	viewer  *viewer
 	tap     *tap
 	timer   timer
-	since   int64 // ns
+	// deadline is the handler's; bounds, nil for none, have one of their own.
+	deadline int64
+	bounds   *bounds
+	since    int64 // ns
 
 	// out are bytes of the connection's own (replies, headers), sent when
 	// the viewer, if it is one, is at a frame boundary.
@@ -66,7 +69,8 @@ type conn struct {
 	// inCallback: gnet closes it when the callback returns. finishing: it is
 	// shut down once out is empty. dead: nothing may be done with it.
 	// lent: net/http has it now.
-	inCallback, finishing, dead, lent bool
+	// asking: a verdict about it is awaited.
+	inCallback, finishing, dead, lent, asking bool
 }
 
 // userTimeoutMargin is how much longer the kernel waits for a silent peer than
@@ -289,6 +293,10 @@ func (c *conn) shutdown() {
 
 // setDeadline has the handler's timeout called at deadline (ns); 0: never.
 func (c *conn) setDeadline(deadline int64) {
+	c.deadline = deadline
+	if b := c.bounds; b != nil && b.until != 0 && (deadline == 0 || b.until < deadline) {
+		deadline = b.until
+	}
 	c.loop.wheel.set(c, deadline, c.loop.now())
 	c.loop.rearm()
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/stream"
 )
 
@@ -43,6 +44,8 @@ type Options struct {
 	PluginHTTP func(c net.Conn, prefix []byte) error
 	// Events takes the notices of viewers and connections; nil: nobody does.
 	Events Events
+	// Decider is asked about peers; nil: everybody may do everything.
+	Decider event.Decider
 	// Reserved reports whether a first path segment can be no app; nil: none.
 	Reserved func(first string) bool
 }

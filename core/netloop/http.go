@@ -27,6 +27,8 @@ type httpConn struct {
 	conn *conn
 	buf  []byte // an incomplete head, or requests behind the one that waits
 	busy bool   // has had a request
+	// connected: the connection was allowed.
+	connected bool
 	// leaving: it goes to net/http as soon as all answers are out.
 	leaving bool
 
@@ -53,7 +55,7 @@ func (h *httpConn) data(b []byte) {
 		h.ws.data(b)
 	case h.conn.viewer != nil:
 		h.discard(len(b))
-	case h.conn.waits:
+	case h.conn.waits, h.conn.asking:
 		h.keep(b)
 	default:
 		if h.busy && len(h.buf) == 0 {
@@ -84,7 +86,7 @@ func (h *httpConn) keep(b []byte) {
 // parse serves the requests that are complete.
 func (h *httpConn) parse() {
 	c := h.conn
-	for len(h.buf) > 0 && !c.waits && !h.leaving && c.viewer == nil && !c.dead && !c.finishing {
+	for len(h.buf) > 0 && !c.waits && !c.asking && !h.leaving && c.viewer == nil && !c.dead && !c.finishing {
 		head, n, err := httpflv.ParseHead(h.buf, maxHead)
 		if errors.Is(err, httpflv.ErrShort) {
 			return
@@ -93,6 +95,11 @@ func (h *httpConn) parse() {
 			h.refuse(httpflv.Head{}, httpflv.RefusalOf(err))
 			return
 		}
+		if !h.connected && c.engine.decides(event.Connect) {
+			h.askConnect(head)
+			return
+		}
+		h.connected = true
 		live, ok := httpflv.ParseLive(head, c.engine.reserved)
 		if !ok {
 			h.handOff()
@@ -147,7 +154,56 @@ func (h *httpConn) serveLive(head httpflv.Head, live httpflv.Live) {
 		h.refuse(head, httpflv.Refusal{Status: http.StatusNotFound, Reason: err.Error()})
 		return
 	}
-	if s := c.engine.options.Streams.Lookup(h.key); s != nil {
+	if c.engine.decides(event.Play) {
+		e := h.event(event.Play, head)
+		e.Protocol = "http-flv"
+		if live.WebSocket {
+			e.Protocol = "ws-flv"
+		}
+		about(&e, h.key)
+		c.ask(e, func(v event.Verdict) { h.admitted(v); h.parse() })
+		return
+	}
+	h.find()
+}
+
+// askConnect has it decided about the connection; then its request is looked
+// at again.
+func (h *httpConn) askConnect(head httpflv.Head) {
+	c := h.conn
+	h.trustProxy(head) // so that the client's address is told
+	c.ask(h.event(event.Connect, head), func(v event.Verdict) {
+		if !v.Allow {
+			c.refused(event.Connect, stream.Key{}, v)
+			h.refuse(head, httpflv.Refusal{Status: http.StatusForbidden, Reason: v.Reason, Close: true})
+			return
+		}
+		h.connected = true
+		c.limit(v.Limits)
+		h.expectHead()
+		h.parse()
+	})
+}
+
+// admitted is called with the verdict on a viewer.
+func (h *httpConn) admitted(v event.Verdict) {
+	c := h.conn
+	switch {
+	case v.Redirect != "":
+		out, keep := h.responder().AppendRedirect(nil, h.head, v.Redirect, time.Now())
+		h.answered(out, keep, "redirected")
+	case !v.Allow:
+		c.refused(event.Play, h.key, v)
+		h.refuse(h.head, httpflv.Refusal{Status: http.StatusForbidden, Reason: v.Reason})
+	default:
+		c.admit(&h.key, v)
+		h.find()
+	}
+}
+
+// find serves the stream, or waits for its publisher.
+func (h *httpConn) find() {
+	if s := h.conn.engine.options.Streams.Lookup(h.key); s != nil {
 		h.serve(s)
 		return
 	}
@@ -190,7 +246,7 @@ func (h *httpConn) answered(out []byte, keep bool, reason string) {
 		h.conn.finish(causeServer, reason)
 		return
 	}
-	h.conn.setDeadline(h.conn.loop.now() + int64(h.conn.engine.Settings().Limits.IdleTimeout))
+	h.conn.setDeadline(h.conn.loop.now() + int64(h.conn.idleTimeout()))
 }
 
 // serve makes the connection a viewer of s.

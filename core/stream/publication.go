@@ -13,9 +13,11 @@ type Publisher struct {
 	// ID, Protocol and RemoteAddr are for people.
 	ID, Protocol, RemoteAddr string
 	// TCURL, PageURL and FlashVer are what an RTMP client says of itself,
-	// Labels what on_publish attached: they go into the stream's events.
+	// Labels and Record what on_publish attached: they go into the stream's
+	// events.
 	TCURL, PageURL, FlashVer string
 	Labels                   map[string]string
+	Record                   map[string]bool
 	// Evict ends the connection because another took its place or somebody
 	// asked for it. It is called from any goroutine and must not block.
 	Evict func(reason string)

@@ -298,6 +298,16 @@ func (s *Stream) Kick(reason string) bool {
 	return done
 }
 
+// Forsake ends the stream of k if it waits for a publisher that came from peer
+// with that query: it is known not to come back.
+func (r *Registry) Forsake(k Key, peer, query, reason string) {
+	if s := r.Lookup(k); s != nil {
+		s.finish(reason, func() bool {
+			return s.pub == nil && s.lastPublisher.Peer == peer && s.lastPublisher.Query == query
+		})
+	}
+}
+
 // Kick ends the stream at once if p feeds it still. It reports whether it did.
 func (p *Publication) Kick(reason string) bool {
 	old, done := p.Stream.finish(reason, func() bool { return p.Stream.pub == p })
