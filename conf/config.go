@@ -19,6 +19,20 @@ type Config struct {
 	Stream Stream
 
 	PluginSocket PluginSocket
+
+	Hooks   Hooks
+	Record  Record
+	Plugins []Plugin // by name
+}
+
+// Record says what recordings are called.
+type Record struct {
+	// Timezone is that of the names of sessions: "local", "UTC" or a name of
+	// the IANA database.
+	Timezone string
+	// Path is the template of recordings' paths below data_dir; "": the
+	// default.
+	Path string
 }
 
 // Server is the process as a whole.
@@ -53,6 +67,7 @@ type HTTP struct {
 type Admin struct {
 	Listen string // "": no admin listener
 	Token  string // bearer token; "" only on loopback
+	Faults bool   // millrace debug may make faults
 }
 
 // PluginSocket is where programs that the server did not start read events and
@@ -120,6 +135,15 @@ func Default() Config {
 		Stream: defaultStream(),
 
 		PluginSocket: PluginSocket{Mode: "0660"},
+
+		Hooks: Hooks{
+			Scripts: []string{}, Shadow: []string{}, HTTPAllow: []string{}, OnErrorFor: []string{},
+			Timeout: 500 * Millisecond, QueueTimeout: 2 * Second, OnError: "deny",
+			Workers: 256, Queue: 8192, Memory: 64 * MiB, Tick: 10 * Second,
+			Mask: []string{"token", "key", "sign", "password", "secret", "authorization", "cookie"},
+		},
+		Record:  Record{Timezone: "local"},
+		Plugins: defaultPlugins(),
 	}
 }
 

@@ -30,6 +30,8 @@ func (l *loader) readSection(file string, d *document, section string, p toml.Pr
 	n := d.node(p)
 	_, isTable := n.value.(map[string]any)
 	switch {
+	case section == pluginsSection && isTable:
+		l.readPlugins(file, d, p)
 	case !slices.Contains(l.sections(), section):
 		l.unknownSection(file, d.line(n, section), section)
 	case !isTable:
@@ -61,7 +63,7 @@ func (l *loader) sections() []string {
 			sections = append(sections, section)
 		}
 	}
-	return sections
+	return append(sections, pluginsSection)
 }
 
 func (l *loader) unknownSection(file string, line int, name string) {

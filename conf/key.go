@@ -1,6 +1,9 @@
 package conf
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Reload says when a changed key takes effect.
 type Reload int
@@ -76,8 +79,40 @@ func bind(c *Config) []binding {
 	all = append(all, bindAdmin(&c.Admin)...)
 	all = append(all, bindLimits(&c.Limits)...)
 	all = append(all, bindStream(&c.Stream)...)
-	return append(all, bindPluginSocket(&c.PluginSocket)...)
+	all = append(all, bindPluginSocket(&c.PluginSocket)...)
+	all = append(all, bindHooks(&c.Hooks)...)
+	return append(all, bindRecord(&c.Record)...)
 }
+
+func bindRecord(r *Record) []binding {
+	return []binding{
+		{"record.timezone", Restart, str(&r.Timezone, `"local", "UTC" or a name such as "Europe/Berlin"`, isTimezone)},
+		{"record.path", Live, str(&r.Path, `a template such as "%kind/%app/%name/%Y%m%d_%H%M%S", or ""`, isText)},
+	}
+}
+
+// isTimezone takes names that Location knows.
+func isTimezone(s string) bool {
+	_, err := location(s)
+	return s != "" && err == nil
+}
+
+// Location is the timezone of names.
+func (r Record) Location() *time.Location {
+	if at, err := location(r.Timezone); err == nil {
+		return at
+	}
+	return time.Local
+}
+
+func location(s string) (*time.Location, error) {
+	if s == "local" {
+		return time.Local, nil
+	}
+	return time.LoadLocation(s)
+}
+
+func isText(s string) bool { return !strings.ContainsRune(s, 0) }
 
 func bindServer(s *Server) []binding {
 	return []binding{
@@ -115,6 +150,7 @@ func bindAdmin(a *Admin) []binding {
 	return []binding{
 		{adminListen, Restart, optionalAddress(&a.Listen)},
 		{adminToken, Live, token(&a.Token)},
+		{"admin.faults", Live, boolean(&a.Faults)},
 	}
 }
 
