@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/millrace/millrace/core/admin"
 	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/httpflv"
@@ -37,6 +39,10 @@ type Options struct {
 	// PluginSocket is the one for other processes.
 	PluginDir    string
 	PluginSocket PluginSocket
+	// Endpoints and Collectors are those of other parts, for the admin
+	// listener.
+	Endpoints  []admin.Endpoint
+	Collectors []prometheus.Collector
 	// Hooks decide about peers and are told of events; nil: none.
 	Hooks event.Decider
 	// Objects serves /objects/ on the plugins' sockets; nil: nobody does.
@@ -162,8 +168,9 @@ func (s *Server) startAdmin() (err error) {
 	}
 	s.admin, err = admin.New(admin.Options{
 		Logger: s.log, Listen: s.options.Admin, Server: s, Version: s.options.Version,
-		Token:    func() string { return s.live.Load().Token },
-		Draining: s.draining.Load,
+		Token:     func() string { return s.live.Load().Token },
+		Draining:  s.draining.Load,
+		Endpoints: s.options.Endpoints, Collectors: s.options.Collectors,
 	})
 	if err != nil {
 		return err
