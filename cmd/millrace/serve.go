@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/conf"
 	"github.com/millrace/millrace/core"
 	"github.com/millrace/millrace/core/admin"
+	"github.com/millrace/millrace/hooks"
 )
 
 // serve runs the server until SIGTERM or SIGINT.
@@ -36,12 +37,21 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 	o := options(c, log)
 	spareProcs(o.Loops)
 	o.Reload = r.reload
+	late := &lateServer{}
+	if r.hooks, err = startHooks(c.Hooks, log, late); err != nil {
+		log.Error("cannot start", "reason", err.Error())
+		return exitFailed
+	}
+	defer r.hooks.Close()
+	o.Hooks, o.Endpoints = decider{r.hooks}, hookEndpoints(r.hooks)
+	o.Collectors = append(o.Collectors, newHookMetrics(r.hooks))
 	server, err := core.New(o)
 	if err != nil {
 		log.Error("cannot start", "reason", err.Error())
 		return exitFailed
 	}
 	r.server = server
+	late.Store(server)
 
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -57,6 +67,7 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 type reloader struct {
 	file   string
 	server *core.Server
+	hooks  *hooks.Runtime
 	level  *slog.LevelVar
 
 	mu      sync.Mutex
@@ -70,6 +81,9 @@ func (r *reloader) reload() ([]admin.Change, error) {
 	defer r.mu.Unlock()
 	next, err := load(r.file)
 	if err != nil {
+		return nil, reloadError{err}
+	}
+	if err := r.hooks.Configure(hookSettings(next.Hooks)); err != nil {
 		return nil, reloadError{err}
 	}
 	if err := r.server.Apply(live(next)); err != nil {
