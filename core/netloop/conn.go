@@ -3,6 +3,7 @@ package netloop
 import (
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -29,7 +30,8 @@ type conn struct {
 	via      netip.AddrPort // who it comes from, after PROXY protocol
 	peer     netip.AddrPort // the client: via, or whom a trusted proxy names
 	ticket   ticket
-	prefix   []byte // read before it came to the loop
+	prefix   []byte    // read before it came to the loop
+	tls      *tlsLayer // nil: plain
 
 	gc      gnet.Conn
 	fd      int
@@ -55,6 +57,8 @@ type conn struct {
 	bytesIn, bytesOut uint64
 	cause             cause  // why it ends, for the metrics and
 	reason            string // for people; the first one counts
+	// whole, of a tunnel, is set once all was sent that is to be.
+	whole *atomic.Bool
 	// inCallback: gnet closes it when the callback returns. finishing: it is
 	// shut down once out is empty. dead: nothing may be done with it.
 	// lent: net/http has it now.
@@ -99,9 +103,15 @@ func (c *conn) opened(gc gnet.Conn) gnet.Action {
 	c.loop.stats.conns.Add(1)
 	return c.callback(func() {
 		c.handler.open()
+		if c.tls != nil {
+			c.loop.sealer.init()
+		}
 		if prefix := c.prefix; len(prefix) > 0 && !c.dead {
 			c.prefix = nil
 			c.receive(prefix)
+		}
+		if c.tls != nil && !c.dead {
+			c.receiveTLS(nil) // what came right behind the handshake
 		}
 		if c.engine.draining.Load() && c.viewer == nil && !c.dead {
 			c.handler.drain() // the others were told before it came
@@ -113,7 +123,11 @@ func (c *conn) opened(gc gnet.Conn) gnet.Action {
 func (c *conn) traffic() gnet.Action {
 	return c.callback(func() {
 		b, _ := c.gc.Next(-1)
-		if len(b) > 0 && !c.dead {
+		switch {
+		case len(b) == 0 || c.dead:
+		case c.tls != nil:
+			c.receiveTLS(b)
+		default:
 			c.receive(b)
 		}
 	})
@@ -209,26 +223,49 @@ func (c *conn) flush() {
 		c.loop.rearm()
 		return
 	}
+	if !c.unsealed() {
+		return
+	}
 	for len(c.out) > 0 {
-		n, err := unix.Write(c.fd, c.out)
-		if err == unix.EINTR {
-			continue
+		n, full, errno := c.write(c.out)
+		if errno != 0 {
+			c.kill(causePeer, reasonOf(errno))
+			return
 		}
-		if err == unix.EAGAIN {
+		c.bytesOut += uint64(n)
+		c.sent(n)
+		if full {
 			c.loop.block(c)
 			return
 		}
-		if err != nil {
-			c.kill(causePeer, "write: "+err.Error())
-			return
-		}
-		c.progress = c.loop.now()
-		c.bytesOut += uint64(n)
-		c.sent(n)
 	}
 	if c.finishing {
 		c.shutdown()
 	}
+}
+
+// write sends b as far as the socket takes it; full: it takes no more.
+func (c *conn) write(b []byte) (n int, full bool, errno unix.Errno) {
+	if c.tls != nil {
+		return c.seal(b)
+	}
+	rest, errno := c.writeAll(b)
+	return len(b) - len(rest), len(rest) > 0, errno
+}
+
+// writeVec is write for iovecs, by one call; those of b, if they are all.
+func (c *conn) writeVec(iov []unix.Iovec, bytes int, b *batch) (n int, full bool, errno unix.Errno) {
+	if c.tls != nil {
+		return c.sealVec(iov, b)
+	}
+	n, errno = writev(c.fd, iov)
+	if errno == unix.EAGAIN {
+		errno = 0
+	}
+	if n > 0 {
+		c.progress = c.loop.now()
+	}
+	return n, n < bytes, errno
 }
 
 // sent drops the first n bytes of out and returns n.
@@ -258,8 +295,11 @@ func (c *conn) finish(why cause, reason string) {
 
 // shutdown closes our side and lets the peer's input run dry.
 func (c *conn) shutdown() {
-	if _, ok := c.handler.(*linger); ok {
+	if _, ok := c.handler.(*linger); ok || !c.saidGoodbye() {
 		return
+	}
+	if c.whole != nil {
+		c.whole.Store(true)
 	}
 	_ = unix.Shutdown(c.fd, unix.SHUT_WR)
 	c.handler = &linger{conn: c, ended: c.handler}

@@ -178,6 +178,9 @@ func (f *fanout) compact() {
 func (l *loop) visit(v *viewer) {
 	now := l.now()
 	c := v.conn
+	if !c.unsealed() {
+		return
+	}
 	cur := &v.cursor
 	end, pos := cur.Next(now, l.engine.maxLag())
 	if cur.Skips != v.episode.skips {
@@ -246,20 +249,19 @@ func (l *loop) write(v *viewer, b *batch, iov []unix.Iovec, bytes int, now int64
 	if bytes == 0 {
 		return
 	}
-	n, errno := writev(v.conn.fd, iov)
+	n, full, errno := v.conn.writeVec(iov, bytes, b)
 	l.stats.writes.Add(1)
-	if errno != 0 && errno != unix.EAGAIN {
+	if errno != 0 {
 		v.conn.kill(causePeer, reasonOf(errno))
 		return
 	}
 	if n > 0 {
-		v.conn.progress = now
 		v.conn.bytesOut += uint64(n)
 		v.cursor.Stream.Counters().BytesOut.Add(uint64(n))
 		l.engine.totals.out[v.group.key.protocol()].Add(uint64(n))
 		l.advance(v, b, n, now)
 	}
-	if n < bytes {
+	if full {
 		l.stats.partial.Add(1)
 		l.block(v.conn)
 		return

@@ -30,6 +30,7 @@ type loop struct {
 	fanout  fanout
 	window  window
 	slots   slots
+	sealer  sealer
 	stats   loopStats
 	// passTask is a pass, ready to be posted.
 	passTask *task
