@@ -65,6 +65,11 @@ func (s *Store) Set(pairs []Pair) error {
 	if err != nil {
 		return err
 	}
+	for i, c := range all {
+		if wrong := Expiry(c, time.Now()); wrong != "" {
+			s.log.Warn("a certificate is of no use now", "cert", pairs[i].Cert, "reason", wrong)
+		}
+	}
 	s.pairs = pairs
 	s.current.Store(&all)
 	s.watchFolders()
