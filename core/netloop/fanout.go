@@ -344,8 +344,17 @@ func (l *loop) enqueueIfMore(v *viewer) {
 
 // writev is the raw call: unix.Writev allocates past eight buffers.
 func writev(fd int, iov []unix.Iovec) (n int, errno unix.Errno) {
+	return transmit(unix.SYS_WRITEV, fd, unsafe.Pointer(&iov[0]), len(iov))
+}
+
+// write is the raw call, which the scheduler need not know of.
+func write(fd int, b []byte) (n int, errno unix.Errno) {
+	return transmit(unix.SYS_WRITE, fd, unsafe.Pointer(&b[0]), len(b))
+}
+
+func transmit(call uintptr, fd int, from unsafe.Pointer, n int) (int, unix.Errno) {
 	for {
-		r, _, e := unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(len(iov)))
+		r, _, e := unix.RawSyscall(call, uintptr(fd), uintptr(from), uintptr(n))
 		if e == unix.EINTR {
 			continue
 		}

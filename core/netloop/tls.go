@@ -109,14 +109,11 @@ func (c *conn) unsealed() bool {
 // writeAll writes b until the socket is full, and returns what is left.
 func (c *conn) writeAll(b []byte) (rest []byte, errno unix.Errno) {
 	for len(b) > 0 {
-		n, err := unix.Write(c.fd, b)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err == unix.EAGAIN:
+		n, errno := write(c.fd, b)
+		if errno == unix.EAGAIN {
 			return b, 0
-		case err != nil:
-			errno, _ = err.(unix.Errno)
+		}
+		if errno != 0 {
 			return b, errno
 		}
 		c.progress = c.loop.now()
