@@ -2,17 +2,11 @@ package main_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,36 +15,21 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/millrace/millrace/core/certificate"
 )
 
-// keyPair are the files of a certificate.
-type keyPair struct{ cert, key string }
-
-// issue writes a certificate for names that ends after life; each file is put
-// in the place of the one before by a rename.
-func issue(t *testing.T, dir, base string, life time.Duration, names ...string) keyPair {
+// issue puts a new certificate for names, which ends after life, into
+// dir/base.pem and .key.
+func issue(t *testing.T, dir, base string, life time.Duration, names ...string) certificate.Pair {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	p := certificate.Pair{Cert: filepath.Join(dir, base+".pem"), Key: filepath.Join(dir, base+".key")}
+	c, err := certificate.SelfSigned(life, names...)
+	if err == nil {
+		err = certificate.Save(c, p)
+	}
 	if err != nil {
 		t.Fatal(err)
-	}
-	serial, _ := rand.Int(rand.Reader, big.NewInt(1<<62))
-	template := &x509.Certificate{SerialNumber: serial, DNSNames: names,
-		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(life)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := keyPair{filepath.Join(dir, base+".pem"), filepath.Join(dir, base+".key")}
-	for file, block := range map[string]*pem.Block{p.cert: {Type: "CERTIFICATE", Bytes: der}, p.key: {Type: "PRIVATE KEY", Bytes: private}} {
-		writeFile(t, file+".new", string(pem.EncodeToMemory(block)))
-		if err := os.Rename(file+".new", file); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return p
 }
@@ -63,7 +42,7 @@ func startSecure(t *testing.T, overrides conf) *server {
 	for k, v := range overrides {
 		c[k] = v
 	}
-	s := startServer(t, c, "MILLRACE_TLS="+p.cert+":"+p.key)
+	s := startServer(t, c, "MILLRACE_TLS="+p.Cert+":"+p.Key)
 	for _, list := range []*[]string{&s.rtmp, &s.http} {
 		for i := range *list {
 			(*list)[i] = tlsAddr + (*list)[i]
@@ -226,7 +205,7 @@ func TestCertificates(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	a, b := issue(t, dir, "a", time.Hour, "a.example"), issue(t, dir, "b", time.Hour, "b.example")
-	srv := startServer(t, conf{"http.listen": securely}, "MILLRACE_TLS="+a.cert+":"+a.key+","+b.cert+":"+b.key)
+	srv := startServer(t, conf{"http.listen": securely}, "MILLRACE_TLS="+a.Cert+":"+a.Key+","+b.Cert+":"+b.Key)
 	shown := func(name string) *x509.Certificate {
 		c, err := tls.Dial("tcp", srv.http[0], &tls.Config{InsecureSkipVerify: true, ServerName: name})
 		if err != nil {
@@ -255,10 +234,10 @@ func TestCheckCertificates(t *testing.T) {
 		status          int
 		want            string
 	}{
-		{"good", good.cert, good.key, 0, "no problems"},
-		{"missing", good.cert + "x", good.key, 1, "no such file"},
-		{"key of another", good.cert, other.key, 1, "private key does not match"},
-		{"expired", old.cert, old.key, 0, "warning: tls: certificate " + old.cert + " expired"},
+		{"good", good.Cert, good.Key, 0, "no problems"},
+		{"missing", good.Cert + "x", good.Key, 1, "no such file"},
+		{"key of another", good.Cert, other.Key, 1, "private key does not match"},
+		{"expired", old.Cert, old.Key, 0, "warning: tls: certificate " + old.Cert + " expired"},
 	} {
 		file := filepath.Join(dir, strings.ReplaceAll(c.name, " ", "-")+".toml")
 		writeFile(t, file, "[[tls]]\ncert = \""+c.cert+"\"\nkey = \""+c.key+"\"\n")

@@ -2,15 +2,9 @@ package bench
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"net/netip"
 	"os"
@@ -18,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/millrace/millrace/core/certificate"
 	"github.com/millrace/millrace/core/secure"
 )
 
@@ -91,36 +86,14 @@ func duplicate(nc net.Conn) (fd int, err error) {
 	return fd, nil
 }
 
-// selfSigned makes a certificate that nobody vouches for.
-func selfSigned() (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("make key: %w", err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("make certificate: %w", err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
-}
+// selfSignedLife is longer than any measurement.
+const selfSignedLife = 24 * time.Hour
 
-// writeSelfSigned puts one into files.
-func writeSelfSigned(cert, key string) error {
-	c, err := selfSigned()
+// saveSelfSigned puts a certificate that nobody vouches for into files.
+func saveSelfSigned(p certificate.Pair) error {
+	c, err := certificate.SelfSigned(selfSignedLife)
 	if err != nil {
 		return err
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
-	if err != nil {
-		return fmt.Errorf("encode key: %w", err)
-	}
-	for file, block := range map[string]*pem.Block{
-		cert: {Type: "CERTIFICATE", Bytes: c.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: private},
-	} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			return fmt.Errorf("write certificate: %w", err)
-		}
-	}
-	return nil
+	return certificate.Save(c, p)
 }

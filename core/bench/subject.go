@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/millrace/millrace/core/certificate"
 )
 
 // subject is a server under measurement, with a process and ports of its own.
@@ -75,11 +77,11 @@ func startMillrace(ctx context.Context, program, window string) (*subject, error
 	if err != nil {
 		return nil, err
 	}
-	cert, key := filepath.Join(s.dir, "cert.pem"), filepath.Join(s.dir, "key.pem")
-	if err := writeSelfSigned(cert, key); err != nil {
+	pair := certificate.Pair{Cert: filepath.Join(s.dir, "cert.pem"), Key: filepath.Join(s.dir, "key.pem")}
+	if err := saveSelfSigned(pair); err != nil {
 		return s, err
 	}
-	config := fmt.Sprintf(millraceConfig, s.ports.rtmp, s.ports.rtmps, s.ports.http, s.ports.https, cert, key, s.ports.admin, window)
+	config := fmt.Sprintf(millraceConfig, s.ports.rtmp, s.ports.rtmps, s.ports.http, s.ports.https, pair.Cert, pair.Key, s.ports.admin, window)
 	if window == "auto" {
 		config = strings.Replace(config, "merge_window_max = \"1s\"\n", "", 1)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/millrace/millrace/core/certificate"
 	"github.com/millrace/millrace/core/secure"
 )
 
@@ -30,7 +31,7 @@ func RunWriter(o WriterOptions, in io.Reader, out io.Writer) error {
 	}
 	var config *tls.Config
 	if o.TLS {
-		c, err := selfSigned()
+		c, err := certificate.SelfSigned(selfSignedLife)
 		if err != nil {
 			return err
 		}

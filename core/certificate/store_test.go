@@ -1,16 +1,9 @@
 package certificate
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"log/slog"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -26,39 +19,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 20 * time.Second
 
-// issue writes a certificate for names, which ends after life, to dir/base.pem
-// and .key, each by way of a rename.
+// issue puts a new certificate for names, which ends after life, into
+// dir/base.pem and .key.
 func issue(t *testing.T, dir, base string, life time.Duration, names ...string) Pair {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	serial, _ := rand.Int(rand.Reader, big.NewInt(1<<62))
-	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
-		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(life)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := Pair{filepath.Join(dir, base+".pem"), filepath.Join(dir, base+".key")}
-	put(t, p.Cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	put(t, p.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	c, err := SelfSigned(life, names...)
+	if err == nil {
+		err = Save(c, p)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	return p
-}
-
-func put(t *testing.T, file string, b []byte) {
-	t.Helper()
-	if err := os.WriteFile(file+".new", b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(file+".new", file); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // shown is the first name of the certificate that s shows to who asks for
@@ -176,7 +149,9 @@ func TestBadRenewal(t *testing.T) {
 	p := issue(t, dir, "a", time.Hour, "a.example")
 	s, log := open(t, p)
 	_, old := shown(t, s, "a.example")
-	put(t, p.Key, []byte("no key"))
+	if err := replace(p.Key, []byte("no key")); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, "the log complains", func() bool { return log.has("cannot be used") })
 	if _, serial := shown(t, s, "a.example"); serial != old {
 		t.Error("another is shown")
@@ -224,7 +199,7 @@ func TestExpiry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for ago, want := range map[time.Duration]string{0: "expired", 90 * time.Minute: "", 3 * time.Hour: "not valid before"} {
+	for ago, want := range map[time.Duration]string{0: "expired", 90 * time.Minute: "", 30 * time.Hour: "not valid before"} {
 		if got := Expiry(c, time.Now().Add(-ago)); !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("%s ago: %q", ago, got)
 		}

@@ -3,7 +3,6 @@ package netloop
 import (
 	"bufio"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -18,59 +17,6 @@ func (r *rig) tlsListener(proxied bool) *Listener {
 	ln := r.listen(r.engine.ListenHTTP, Address{Addr: "127.0.0.1:0", TLS: true, ProxyProtocol: proxied})
 	r.t.Cleanup(func() { ln.Close() })
 	return ln
-}
-
-// TestHandOffOverTLS goes to and fro between the loops and a stand-in for
-// net/http, with TLS in between, and loses no byte.
-func TestHandOffOverTLS(t *testing.T) {
-	t.Parallel()
-	b := &borrower{}
-	r := lending(t, b)
-	f := r.start("live/a")
-	c := dial(t, r.tlsListener(false).Addr(), 0)
-	in := manner{}.reader(c)
-	const rounds = 100
-	for i := range rounds {
-		fmt.Fprint(c, echo(i), notThere)
-		wantAnswer(t, in, "200", fmt.Sprint(i))
-		wantAnswer(t, in, "404", "")
-	}
-	fmt.Fprint(c, chunked.request("live/a"))
-	if status, _, err := readHead(in); err != nil || !strings.Contains(status, "200") {
-		t.Fatalf("answer %q, %v", status, err)
-	}
-	p := record(t, c, &chunkSource{r: in})
-	f.gop(3, 1000)
-	p.waitLast(f)
-	f.check(t, p.got(), wantsBoth, false)
-	c.Close()
-	r.counted(0, 0)
-}
-
-// TestPipelineOverTLS cuts requests at any byte, into records of any size.
-func TestPipelineOverTLS(t *testing.T) {
-	t.Parallel()
-	r := lending(t, &borrower{})
-	c := dial(t, r.tlsListener(false).Addr(), 0)
-	var all strings.Builder
-	n := 0
-	for ; all.Len() < 80<<10; n++ {
-		all.WriteString(echo(n) + notThere)
-	}
-	go func() {
-		for b := []byte(all.String()); len(b) > 0; {
-			m := min(len(b), 1+len(b)%4999)
-			if _, err := c.Write(b[:m]); err != nil {
-				return
-			}
-			b = b[m:]
-		}
-	}()
-	in := manner{}.reader(c)
-	for i := range n {
-		wantAnswer(t, in, "200", fmt.Sprint(i))
-		wantAnswer(t, in, "404", "")
-	}
 }
 
 // TestProxyProtocolBeforeTLS has a PROXY header come before the handshake,

@@ -3,39 +3,29 @@ package secure
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
-	"math/big"
 	"net"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/core/certificate"
 )
 
-var certificate = sync.OnceValue(func() tls.Certificate {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-})
+var selfSigned = sync.OnceValues(func() (tls.Certificate, error) { return certificate.SelfSigned(time.Hour) })
 
 // pair is both sides of a connection after the handshake, in a version of TLS.
 // The client is attached, to what reaches the test.
 func pair(t testing.TB, version uint16) (server, client *Conn) {
 	t.Helper()
+	own, err := selfSigned()
+	if err != nil {
+		t.Fatal(err)
+	}
 	a, b := net.Pipe()
 	t.Cleanup(func() { a.Close(); b.Close() })
-	server = Server(a, nil, &tls.Config{Certificates: []tls.Certificate{certificate()}, MaxVersion: version, NextProtos: []string{"x"}})
+	server = Server(a, nil, &tls.Config{Certificates: []tls.Certificate{own}, MaxVersion: version, NextProtos: []string{"x"}})
 	client = Client(b, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"x"}})
 	done := make(chan error, 1)
 	go func() { done <- server.Handshake(context.Background()) }()
