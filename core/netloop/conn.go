@@ -33,6 +33,7 @@ type conn struct {
 	prefix   []byte    // read before it came to the loop
 	tls      *tlsLayer // nil: plain
 
+	opens   atomic.Bool // the loop has it
 	gc      gnet.Conn
 	fd      int
 	handler handler
@@ -42,13 +43,16 @@ type conn struct {
 
 	// out are bytes of the connection's own (replies, headers), sent when
 	// the viewer, if it is one, is at a frame boundary.
-	out      []byte
+	out []byte
+	// rest is how much of out is left of a frame: its start went out already.
+	rest     int
 	progress int64 // when the socket last took bytes, ns
 	// blocked: the socket is full. It stands at blockedAt in the loop's list.
 	blocked   bool
 	armed     bool // the drain epoll knows it
 	blockedAt int
 	slot      slot
+	queue     int // bytes that the kernel held when we last looked
 
 	// waits: it waits for the publisher of waitsFor.
 	waits    bool
@@ -91,6 +95,7 @@ func newConn(e *Engine, p protocol, t ticket) *conn {
 
 // opened is called when gnet has put the connection on its loop.
 func (c *conn) opened(gc gnet.Conn) gnet.Action {
+	c.opens.Store(true)
 	c.gc, c.fd = gc, gc.Fd()
 	c.since = c.loop.now()
 	c.progress = c.since
@@ -205,7 +210,7 @@ func (c *conn) send(b []byte) {
 	if c.dead || len(b) == 0 {
 		return
 	}
-	if limit := c.engine.Settings().Limits.ConnectionBuffer; len(c.out)+len(b) > limit {
+	if limit := c.engine.Settings().Limits.ConnectionBuffer; len(c.out)-c.rest+len(b) > limit {
 		c.kill(causeStalled, fmt.Sprintf("peer does not read: more than %d bytes of replies wait (limits.connection_buffer)", limit))
 		return
 	}
@@ -241,6 +246,8 @@ func (c *conn) flush() {
 	}
 	if c.finishing {
 		c.shutdown()
+	} else if h, ok := c.handler.(*httpConn); ok && h.leaving {
+		h.handOff()
 	}
 }
 
@@ -271,6 +278,7 @@ func (c *conn) writeVec(iov []unix.Iovec, bytes int, b *batch) (n int, full bool
 // sent drops the first n bytes of out and returns n.
 func (c *conn) sent(n int) int {
 	c.out = c.out[n:]
+	c.rest = max(c.rest-n, 0)
 	if len(c.out) == 0 {
 		c.out = nil
 	}

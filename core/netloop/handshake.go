@@ -104,13 +104,18 @@ func (e *Engine) turnedAway(c *conn, why cause) {
 
 // greetTLS takes the connection through its handshake, within
 // limits.handshake_timeout for all of it.
-func (e *Engine) greetTLS(nc net.Conn, c *conn, l *Listener) (cause, error) {
+func (e *Engine) greetTLS(nc net.Conn, c *conn, l *Listener) (why cause, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.panicked(p)
+			why, err = causeServer, errPanic
+		}
+	}()
 	if err := nc.SetDeadline(time.Now().Add(e.Settings().Limits.HandshakeTimeout)); err != nil {
 		return causePeer, fmt.Errorf("set deadline: %w", err)
 	}
 	var rest []byte
 	if l.proxy {
-		var err error
 		if rest, err = c.readProxyHeader(nc); err != nil {
 			return causeOf(err), err
 		}
@@ -135,6 +140,8 @@ func (e *Engine) greetTLS(nc net.Conn, c *conn, l *Listener) (cause, error) {
 
 // protocolH2 is HTTP/2 in ALPN (RFC 9113, 3.2).
 const protocolH2 = "h2"
+
+var errPanic = errors.New("internal error")
 
 // errProxyLimit is returned for one connection too many.
 var errProxyLimit = errors.New(refusedPerIP)

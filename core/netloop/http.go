@@ -27,6 +27,8 @@ type httpConn struct {
 	conn *conn
 	buf  []byte // an incomplete head, or requests behind the one that waits
 	busy bool   // has had a request
+	// leaving: it goes to net/http as soon as all answers are out.
+	leaving bool
 
 	// The request that waits for its stream, or is served.
 	head httpflv.Head
@@ -82,7 +84,7 @@ func (h *httpConn) keep(b []byte) {
 // parse serves the requests that are complete.
 func (h *httpConn) parse() {
 	c := h.conn
-	for len(h.buf) > 0 && !c.waits && c.viewer == nil && !c.dead && !c.finishing {
+	for len(h.buf) > 0 && !c.waits && !h.leaving && c.viewer == nil && !c.dead && !c.finishing {
 		head, n, err := httpflv.ParseHead(h.buf, maxHead)
 		if errors.Is(err, httpflv.ErrShort) {
 			return
@@ -252,7 +254,7 @@ func (h *httpConn) afterwards() bool { return true }
 func (h *httpConn) timeout(now int64) {
 	c := h.conn
 	switch {
-	case c.finishing:
+	case c.finishing, h.leaving:
 		c.kill(causeStalled, "peer did not read the answer")
 	case c.unwait():
 		h.notFound(0)
