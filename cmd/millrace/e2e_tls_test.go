@@ -16,6 +16,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	configuration "github.com/millrace/millrace/conf"
 	"github.com/millrace/millrace/core/certificate"
 )
 
@@ -199,6 +200,17 @@ func (v *h2Viewer) SetReadDeadline(at time.Time) error {
 	return nil
 }
 
+// shown is the certificate that a server shows to who asks for name.
+func (s *server) shown(t *testing.T, name string) *x509.Certificate {
+	t.Helper()
+	c, err := tls.Dial("tcp", s.http[0], &tls.Config{InsecureSkipVerify: true, ServerName: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.ConnectionState().PeerCertificates[0]
+}
+
 // TestCertificates shows each name its certificate, and a new one once the
 // files have changed, without a restart.
 func TestCertificates(t *testing.T) {
@@ -206,22 +218,37 @@ func TestCertificates(t *testing.T) {
 	dir := t.TempDir()
 	a, b := issue(t, dir, "a", time.Hour, "a.example"), issue(t, dir, "b", time.Hour, "b.example")
 	srv := startServer(t, conf{"http.listen": securely}, "MILLRACE_TLS="+a.Cert+":"+a.Key+","+b.Cert+":"+b.Key)
-	shown := func(name string) *x509.Certificate {
-		c, err := tls.Dial("tcp", srv.http[0], &tls.Config{InsecureSkipVerify: true, ServerName: name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		return c.ConnectionState().PeerCertificates[0]
-	}
 	for name, want := range map[string]string{"a.example": "a.example", "b.example": "b.example", "": "a.example"} {
-		if got := shown(name).DNSNames[0]; got != want {
+		if got := srv.shown(t, name).DNSNames[0]; got != want {
 			t.Errorf("%q is shown %s", name, got)
 		}
 	}
-	old := shown("b.example")
+	old := srv.shown(t, "b.example")
 	issue(t, dir, "b", time.Hour, "b.example")
-	eventually(t, "the new one is shown", func() bool { return !shown("b.example").Equal(old) })
+	eventually(t, "the new one is shown", func() bool { return !srv.shown(t, "b.example").Equal(old) })
+}
+
+// TestReloadOfCertificates names other files in the configuration. Files that
+// are of no use change nothing.
+func TestReloadOfCertificates(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, b := issue(t, dir, "a", time.Hour, "a.example"), issue(t, dir, "b", time.Hour, "b.example")
+	list := func(p certificate.Pair) string { return configuration.Certificate(p).String() }
+	srv := startServer(t, conf{"http.listen": securely, "tls": "[" + list(a) + "]"})
+	srv.quiet = false
+	mixed := certificate.Pair{Cert: a.Cert, Key: b.Key}
+	srv.rewrite(t, list(a), list(mixed))
+	srv.signal(syscall.SIGHUP)
+	srv.waitLog(t, map[string]string{"level": "ERROR", "msg": "configuration was not reloaded, the old one stays in force"})
+	srv.rewrite(t, list(mixed), list(a)+", "+list(b))
+	srv.signal(syscall.SIGHUP)
+	srv.waitLog(t, map[string]string{"msg": "configuration changed", "key": "tls"})
+	for _, name := range []string{"a.example", "b.example"} {
+		if got := srv.shown(t, name).DNSNames[0]; got != name {
+			t.Errorf("%s is shown %s", name, got)
+		}
+	}
 }
 
 // TestCheckCertificates has the checker say what is wrong with them.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -198,6 +199,25 @@ func TestTunnel(t *testing.T) {
 	eventually(t, "all has come", tunnel.Whole)
 	tunnel.Close()
 	r.counted(0, 0)
+}
+
+// TestTunnelForATrustedProxy takes the client's address from the request.
+func TestTunnelForATrustedProxy(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings(func(s *Settings) {
+		s.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	}))
+	r.start("live/a")
+	request := []byte("GET /live/a.flv HTTP/1.0\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n")
+	tunnel, err := r.engine.Tunnel(request, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 9), Port: 99})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tunnel.Close()
+	r.waitViewers(1)
+	if got := r.clients()[0].RemoteAddr; !strings.HasPrefix(got, "198.51.100.7:") {
+		t.Errorf("the client is %s", got)
+	}
 }
 
 // readInto reads as a relay does.
