@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -114,5 +115,6 @@ func machineMemory() conf.Size {
 			total = min(total, n)
 		}
 	}
-	return conf.Size(total)
+	// What Go itself was told to stay below, by GOMEMLIMIT.
+	return conf.Size(min(total, debug.SetMemoryLimit(-1)))
 }

@@ -48,7 +48,9 @@ type conn struct {
 	rest     int
 	progress int64 // when the socket last took bytes, ns
 	// blocked: the socket is full. It stands at blockedAt in the loop's list.
+	// hungry: it is so for want of kernel memory, of which nobody tells.
 	blocked   bool
+	hungry    bool
 	armed     bool // the drain epoll knows it
 	blockedAt int
 	slot      slot
@@ -232,15 +234,10 @@ func (c *conn) flush() {
 		return
 	}
 	for len(c.out) > 0 {
-		n, full, errno := c.write(c.out)
-		if errno != 0 {
-			c.kill(causePeer, reasonOf(errno))
-			return
-		}
+		n, errno := c.write(c.out)
 		c.bytesOut += uint64(n)
 		c.sent(n)
-		if full {
-			c.loop.block(c)
+		if c.stuck(errno) {
 			return
 		}
 	}
@@ -251,28 +248,57 @@ func (c *conn) flush() {
 	}
 }
 
-// write sends b as far as the socket takes it; full: it takes no more.
-func (c *conn) write(b []byte) (n int, full bool, errno unix.Errno) {
+// write sends b, or n bytes of it and says why it did not send more.
+func (c *conn) write(b []byte) (n int, errno unix.Errno) {
 	if c.tls != nil {
 		return c.seal(b)
 	}
 	rest, errno := c.writeAll(b)
-	return len(b) - len(rest), len(rest) > 0, errno
+	return len(b) - len(rest), errno
 }
 
 // writeVec is write for iovecs, by one call; those of b, if they are all.
-func (c *conn) writeVec(iov []unix.Iovec, bytes int, b *batch) (n int, full bool, errno unix.Errno) {
+func (c *conn) writeVec(iov []unix.Iovec, bytes int, b *batch) (n int, errno unix.Errno) {
 	if c.tls != nil {
 		return c.sealVec(iov, b)
 	}
-	n, errno = writev(c.fd, iov)
-	if errno == unix.EAGAIN {
-		errno = 0
-	}
+	n, errno = c.loop.writev(c.fd, iov)
 	if n > 0 {
 		c.progress = c.loop.now()
 	}
-	return n, n < bytes, errno
+	if errno == 0 && n < bytes {
+		errno = unix.EAGAIN
+	}
+	return n, errno
+}
+
+// writeAll writes b until there is an error, and returns what is left.
+func (c *conn) writeAll(b []byte) (rest []byte, errno unix.Errno) {
+	for len(b) > 0 {
+		n, errno := write(c.fd, b)
+		if errno != 0 {
+			return b, errno
+		}
+		c.progress = c.loop.now()
+		b = b[n:]
+	}
+	return nil, 0
+}
+
+// stuck sees to a write that did not send all, for errno, and reports whether
+// that was so: c waits for its socket, or has come to its end.
+func (c *conn) stuck(errno unix.Errno) bool {
+	switch errno {
+	case 0:
+		return false
+	case unix.EAGAIN:
+		c.loop.block(c)
+	case unix.ENOBUFS, unix.ENOMEM:
+		c.loop.blockUntilScan(c)
+	default:
+		c.kill(causePeer, reasonOf(errno))
+	}
+	return true
 }
 
 // sent drops the first n bytes of out and returns n.

@@ -285,21 +285,18 @@ func (l *loop) write(v *viewer, b *batch, iov []unix.Iovec, bytes int, now int64
 	if bytes == 0 {
 		return
 	}
-	n, full, errno := v.conn.writeVec(iov, bytes, b)
+	n, errno := v.conn.writeVec(iov, bytes, b)
 	l.stats.writes.Add(1)
-	if errno != 0 {
-		v.conn.kill(causePeer, reasonOf(errno))
-		return
-	}
 	if n > 0 {
 		v.conn.bytesOut += uint64(n)
 		v.cursor.Stream.Counters().BytesOut.Add(uint64(n))
 		l.engine.totals.out[v.group.key.protocol()].Add(uint64(n))
 		l.advance(v, b, n, now)
 	}
-	if full {
+	if errno == unix.EAGAIN {
 		l.stats.partial.Add(1)
-		l.block(v.conn)
+	}
+	if v.conn.stuck(errno) {
 		return
 	}
 	if b != nil {

@@ -94,57 +94,30 @@ func (c *conn) unsealed() bool {
 		return true
 	}
 	rest, errno := c.writeAll(c.tls.sealed)
-	if errno != 0 {
-		c.kill(causePeer, reasonOf(errno))
-		return false
-	}
-	if c.tls.sealed = rest; len(rest) > 0 {
-		c.loop.block(c)
-		return false
-	}
-	c.tls.sealed = nil
-	return true
+	c.tls.sealed = rest
+	return !c.stuck(errno)
 }
 
-// writeAll writes b until the socket is full, and returns what is left.
-func (c *conn) writeAll(b []byte) (rest []byte, errno unix.Errno) {
-	for len(b) > 0 {
-		n, errno := write(c.fd, b)
-		if errno == unix.EAGAIN {
-			return b, 0
-		}
-		if errno != 0 {
-			return b, errno
-		}
-		c.progress = c.loop.now()
-		b = b[n:]
-	}
-	return nil, 0
-}
-
-// seal sends clear, up to maxSealed, as TLS records. n is how much of it is on
-// its way; full: the socket took no more, and has to be waited for. Nothing
-// that was sealed before may wait.
-func (c *conn) seal(clear []byte) (n int, full bool, errno unix.Errno) {
+// seal sends clear, up to maxSealed, as TLS records. The first n bytes of it
+// are on their way, whatever the socket takes now: what it leaves waits until
+// errno allows it, and nothing else may be sealed before.
+func (c *conn) seal(clear []byte) (n int, errno unix.Errno) {
 	l := c.loop
 	clear = clear[:min(len(clear), maxSealed)]
 	records, err := c.tls.Seal(l.sealer.sealed[:0], clear)
 	if err != nil {
-		return 0, false, unix.EPROTO // its write side was closed: nothing can follow
+		return 0, unix.EPROTO // its write side was closed: nothing can follow
 	}
 	rest, errno := c.writeAll(records)
-	if errno != 0 {
-		return 0, false, errno
-	}
 	if len(rest) > 0 {
 		c.tls.sealed = append([]byte(nil), rest...)
 	}
-	return len(clear), len(rest) > 0, 0
+	return len(clear), errno
 }
 
 // sealVec is seal for iovecs. Those of a batch are put together once for all
 // viewers.
-func (c *conn) sealVec(iov []unix.Iovec, b *batch) (n int, full bool, errno unix.Errno) {
+func (c *conn) sealVec(iov []unix.Iovec, b *batch) (n int, errno unix.Errno) {
 	if b != nil && len(b.iov) > 0 && &iov[0] == &b.iov[0] {
 		if b.clear == nil {
 			b.clear = gather(b.room[:0], iov)
