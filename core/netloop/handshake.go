@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/proxyproto"
 	"github.com/millrace/millrace/core/secure"
 )
@@ -90,10 +91,19 @@ func (e *Engine) shake(nc net.Conn, c *conn, l *Listener) {
 		if why, err := e.greetTLS(nc, c, l); err != nil {
 			nc.Close()
 			e.turnedAway(c, why)
-			e.log.Info("connection closed before its TLS was up", "protocol", string(c.protocol),
-				slog.String("remote_addr", c.peer.String()), slog.String(reasonKey, err.Error()))
+			e.log.Log(context.Background(), failedLevel(why), "connection closed before its TLS was up",
+				event.Protocol, string(c.protocol), event.RemoteAddr, c.peer.String(), event.Reason, err.Error())
 		}
 	})
+}
+
+// failedLevel is that of the log line about a failed handshake: of those who
+// connect and go, as the health checks of load balancers do, nobody wants one.
+func failedLevel(why cause) slog.Level {
+	if why == causePeer {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // turnedAway is the end of a connection that never came to a loop.

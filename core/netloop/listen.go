@@ -272,24 +272,29 @@ func (g *gatekeeper) acceptFailed(l *Listener, err error) {
 		time.Sleep(5 * time.Millisecond)
 		return
 	}
+	if nc := g.refuseNext(l); nc != nil {
+		l.engine.admit(nc, l) // there is room again
+	}
+}
+
+// refuseNext refuses the next in line, or returns it if there is room again.
+func (g *gatekeeper) refuseNext(l *Listener) net.Conn {
 	g.spareMu.Lock()
 	defer g.spareMu.Unlock()
 	if g.spare == nil {
 		time.Sleep(5 * time.Millisecond)
 		g.spare, _ = os.Open(os.DevNull)
-		return
+		return nil
 	}
 	g.spare.Close()
 	nc := acceptNext(l.ln)
 	g.spare, _ = os.Open(os.DevNull)
-	switch {
-	case nc == nil:
-	case g.spare != nil: // there is room again
-		l.engine.admit(nc, l)
-	default:
-		nc.Close()
-		g.spare, _ = os.Open(os.DevNull)
+	if nc == nil || g.spare != nil {
+		return nc
 	}
+	nc.Close()
+	g.spare, _ = os.Open(os.DevNull)
+	return nil
 }
 
 // acceptNext takes the next connection in the queue, if there is one: the
