@@ -61,6 +61,7 @@ func (b binding) secret() bool { return b.name == adminToken }
 const (
 	adminListen = "admin.listen"
 	adminToken  = "admin.token"
+	tlsKey      = "tls"
 )
 
 // bind is the table of keys: decoding, environment, manual and Diff all go
@@ -71,6 +72,7 @@ func bind(c *Config) []binding {
 	all = append(all, bindLog(&c.Log)...)
 	all = append(all, bindRTMP(&c.RTMP)...)
 	all = append(all, bindHTTP(&c.HTTP)...)
+	all = append(all, bindTLS(&c.TLS)...)
 	all = append(all, bindAdmin(&c.Admin)...)
 	all = append(all, bindLimits(&c.Limits)...)
 	return append(all, bindStream(&c.Stream)...)
@@ -120,6 +122,7 @@ func bindLimits(l *Limits) []binding {
 		{"limits.connections", Live, integer(&l.Connections, 0, 10_000_000)},
 		{"limits.connections_per_ip", Live, integer(&l.ConnectionsPerIP, 0, 10_000_000)},
 		{"limits.waiting", Live, integer(&l.Waiting, 0, 10_000_000)},
+		{"limits.tls_handshakes", Live, integer(&l.TLSHandshakes, 1, 1_000_000)},
 		{"limits.handshake_timeout", Live, duration(&l.HandshakeTimeout, 10*Millisecond, Hour)},
 		{"limits.connect_timeout", Live, duration(&l.ConnectTimeout, 10*Millisecond, Hour)},
 		{"limits.publish_timeout", Live, duration(&l.PublishTimeout, 10*Millisecond, Hour)},

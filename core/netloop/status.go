@@ -19,6 +19,7 @@ const (
 // ClientStatus is what can be told of a connection.
 type ClientStatus struct {
 	ID, Protocol, Role string
+	TLS                bool
 	App, Name          string
 	RemoteAddr         string
 	UserAgent          string
@@ -58,6 +59,7 @@ func (l *loop) clients() []ClientStatus {
 func (c *conn) status() ClientStatus {
 	s := ClientStatus{
 		ID: c.idString(), Protocol: string(c.protocol), RemoteAddr: c.peer.String(),
+		TLS:     c.tls != nil || c.whole != nil,
 		BytesIn: c.bytesIn, BytesOut: c.bytesOut,
 		Since: c.since,
 	}
