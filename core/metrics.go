@@ -17,7 +17,7 @@ func (s *Server) Stats() admin.Stats {
 		RingBytes: s.streams.Bytes(), MemoryLimit: s.streams.Options().Memory,
 		PluginFeeds: net.Taps, PluginBytes: net.TapBytes, PluginFrames: net.TapFrames,
 		PluginBacklog: make(map[string]int64),
-		ReloadsOK: s.reloadsOK.Load(), ReloadsFailed: s.reloadsFailed.Load(),
+		ReloadsOK:     s.reloadsOK.Load(), ReloadsFailed: s.reloadsFailed.Load(),
 	}
 	s.streams.Budgets(func(owner string, b *stream.Budget) { out.PluginBacklog[owner] = b.Held() })
 	viewers := s.streamStats(&out)

@@ -30,7 +30,7 @@ func fullStats() Stats {
 		Publishers:   14, StreamsLive: 15, StreamsLost: 16, WaitingViewers: 17,
 		PluginFeeds: 40, PluginBytes: 41, PluginFrames: 42, PluginGaps: 43, PluginFramesGap: 44,
 		PluginBacklog: map[string]int64{"hls": 45},
-		FramesIn: 18, FramesOut: 19, FramesDroppedLag: 20, FramesDroppedGap: 21,
+		FramesIn:      18, FramesOut: 19, FramesDroppedLag: 20, FramesDroppedGap: 21,
 		Skips: 22, TimestampCorrections: 23,
 		RingBytes: 24, RingFrames: 25, MemoryLimit: 26, GOPCacheDrops: 27,
 		Loops: []LoopStats{{
