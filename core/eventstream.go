@@ -50,6 +50,9 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-cache")
+	if r.Method == http.MethodHead {
+		return
+	}
 	if r.URL.Query().Get("live") == "1" {
 		for _, e := range s.StreamEvents() {
 			if q.write(e) != nil {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -368,12 +367,4 @@ func BenchmarkHubNobody(b *testing.B) {
 			}
 		}
 	})
-}
-
-func ExampleServer_IssueToken() {
-	var s Server
-	token := s.IssueToken("hls", Rights{Media: true})
-	holder, ok := s.TokenHolder(token)
-	fmt.Println(holder.Plugin, ok)
-	// Output: hls true
 }

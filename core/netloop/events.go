@@ -1,7 +1,6 @@
 package netloop
 
 import (
-	"net/url"
 	"time"
 
 	"github.com/millrace/millrace/core/event"
@@ -24,7 +23,7 @@ func (e *Engine) wanted(name string) bool {
 func (e *Engine) tellViewer(v *viewer, query string) {
 	if e.wanted(event.ViewerStart) {
 		ev := e.viewerEvent(event.ViewerStart, v)
-		ev.Params = params(query)
+		ev.Params = event.Params(query)
 		e.options.Events.Tell(ev)
 	}
 }
@@ -76,17 +75,3 @@ func (c *conn) event(name string) event.Event {
 }
 
 func seconds(ns int64) float64 { return time.Duration(ns).Round(time.Millisecond).Seconds() }
-
-// params is a decoded query, the first value of each; pairs that cannot be
-// decoded are left out.
-func params(query string) map[string]string {
-	q, _ := url.ParseQuery(query)
-	if len(q) == 0 {
-		return nil
-	}
-	all := make(map[string]string, len(q))
-	for name, values := range q {
-		all[name] = values[0]
-	}
-	return all
-}
