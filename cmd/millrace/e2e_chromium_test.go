@@ -66,7 +66,9 @@ func TestChromiumCodecs(t *testing.T) {
 				t.Fatalf("open the page: %v", err)
 			}
 			first := waitPicture(t, ctx, picture0)
-			waitPicture(t, ctx, func(p pictureState) bool { return p.Time > first.Time+2 && p.Decoded > first.Decoded+40 && p.Width == 160 })
+			waitPicture(t, ctx, func(p pictureState) bool {
+				return p.Time > first.Time+2 && p.Decoded > first.Decoded+40 && p.Width == 160
+			})
 		})
 	}
 }
