@@ -46,7 +46,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := &eventReader{queue: make(chan event.Event, eventQueue), w: w, flush: http.NewResponseController(w).Flush}
-	cancel := s.hub.subscribe(q.take, names...)
+	cancel := s.hub.subscribe(named(names), q.take)
 	defer cancel()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-cache")

@@ -31,7 +31,7 @@ func eventOf(w stream.What) string {
 // tell makes an event of a stream's notice, if anybody wants it.
 func (s *Server) tell(n stream.Notice) {
 	name := eventOf(n.What)
-	if name == "" || !s.hub.Wanted(name) {
+	if name == "" || !s.hub.Wants(name) {
 		return
 	}
 	e := streamEvent(name, n.Stream, n.Publisher)
@@ -41,7 +41,7 @@ func (s *Server) tell(n stream.Notice) {
 		e.Duration = e.Time.Sub(n.Stream.Started).Round(time.Millisecond).Seconds()
 		e.ToSeq = n.Stream.Head()
 	}
-	s.hub.Tell(e)
+	s.hub.Notify(&e)
 }
 
 // StreamEvents are the live streams, each as its on_stream_start and its newest

@@ -10,13 +10,13 @@ import (
 // Events takes the notices of viewers and connections. Loops call it: it must
 // not block.
 type Events interface {
-	// Wanted reports whether anybody wants events of a name.
-	Wanted(name string) bool
-	Tell(event.Event)
+	// Wants reports whether anybody wants events of a name.
+	Wants(name string) bool
+	Notify(e *event.Event)
 }
 
 func (e *Engine) wanted(name string) bool {
-	return e.options.Events != nil && e.options.Events.Wanted(name)
+	return e.options.Events != nil && e.options.Events.Wants(name)
 }
 
 // tellViewer tells that a viewer has begun; query is that of its request.
@@ -24,7 +24,7 @@ func (e *Engine) tellViewer(v *viewer, query string) {
 	if e.wanted(event.ViewerStart) {
 		ev := e.viewerEvent(event.ViewerStart, v)
 		ev.Params = event.Params(query)
-		e.options.Events.Tell(ev)
+		e.options.Events.Notify(&ev)
 	}
 }
 
@@ -36,7 +36,7 @@ func (e *Engine) tellStop(v *viewer, reason string) {
 	ev := e.viewerEvent(event.Stop, v)
 	ev.Reason, ev.BytesOut, ev.DroppedFrames = reason, v.conn.bytesOut, v.cursor.Dropped
 	ev.Duration = seconds(e.Now() - v.since)
-	e.options.Events.Tell(ev)
+	e.options.Events.Notify(&ev)
 }
 
 func (e *Engine) viewerEvent(name string, v *viewer) event.Event {
@@ -64,7 +64,7 @@ func (c *conn) tellClose() {
 	if h, ok := c.handler.(*rtmpConn); ok {
 		ev.FlashVer, ev.TCURL, ev.PageURL = h.flashVer, h.tcURL, h.pageURL
 	}
-	e.options.Events.Tell(ev)
+	e.options.Events.Notify(&ev)
 }
 
 func (c *conn) event(name string) event.Event {
