@@ -97,7 +97,7 @@ func New(o Options) (*Server, error) {
 	s.plugins.handoff = web.NewHandoff(&net.UnixAddr{Net: "unix"})
 	s.streams = stream.NewRegistry(o.Live.Streams, s.notice)
 	if h := o.Hooks; h != nil {
-		s.hub.add(&sink{asked: h.Wants, tell: func(e event.Event) { h.Notify(&e) }})
+		s.hub.subscribe(h.Wants, func(e event.Event) { h.Notify(&e) })
 	}
 	if err := s.start(); err != nil {
 		s.abort()

@@ -142,7 +142,7 @@ func about(ev *event.Event, k stream.Key) {
 func (h *rtmpConn) event(name, query string) event.Event {
 	ev := h.conn.event(name)
 	ev.FlashVer, ev.TCURL, ev.PageURL, ev.UserAgent = h.flashVer, h.tcURL, h.pageURL, h.flashVer
-	ev.Params = params(query)
+	ev.Params = event.Params(query)
 	return ev
 }
 
@@ -151,7 +151,7 @@ func (h *httpConn) event(name string, head httpflv.Head) event.Event {
 	ev := h.conn.event(name)
 	ev.Method, ev.Host, ev.Path = head.Method, head.Host, head.Path
 	ev.UserAgent, ev.PageURL = head.Get("User-Agent"), head.Get("Referer")
-	ev.Params = params(head.RawQuery)
+	ev.Params = event.Params(head.RawQuery)
 	ev.Headers = make(map[string]string)
 	head.Each(func(name, value string) {
 		name = strings.ToLower(name)

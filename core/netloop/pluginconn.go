@@ -132,7 +132,7 @@ func (h *pluginConn) tap(head httpflv.Head, live httpflv.Live, feed httpflv.Feed
 		feed.Lag = min(feed.Lag, grant.Buffer)
 	}
 	if feed.Lag > 0 { // a reader that does not say is no reason to take the others'
-		budget.Allow(feed.Lag, feed.LagTime)
+		budget.Allow(stream.Limits{Bytes: feed.Lag, Age: feed.LagTime})
 	}
 	h.buf = nil
 	c.out = httpflv.Responder{Server: serverName}.AppendLive(c.out, head, time.Now())

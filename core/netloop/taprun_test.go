@@ -32,7 +32,7 @@ func newTapLife(t *testing.T, from uint64) *tapLife {
 	l.feed.headers(1)
 	l.feed.gop(3, 50)
 	budget := l.streams.Budget("rec")
-	budget.Allow(20_000, 0)
+	budget.Allow(stream.Limits{Bytes: 20_000})
 	c := newConn(l.engine, protocolPlugin, ticket{})
 	c.loop = l.loop
 	s := l.feed.pub.Stream

@@ -15,12 +15,21 @@ type Budget struct {
 	holders    atomic.Int64 // such claims
 }
 
-// Allow sets the bounds: bytes, and how old a frame may become. 0 bytes is
-// nothing past the rings' caps; an age of 0 is no bound.
-func (b *Budget) Allow(bytes int64, age time.Duration) {
-	b.bytes.Store(bytes)
-	b.age.Store(int64(age))
+// Limits are a budget's bounds: bytes, and how old a frame may become. 0 bytes
+// is nothing past the rings' caps; an age of 0 is no bound.
+type Limits struct {
+	Bytes int64
+	Age   time.Duration
 }
+
+// Allow sets the bounds.
+func (b *Budget) Allow(l Limits) {
+	b.bytes.Store(l.Bytes)
+	b.age.Store(int64(l.Age))
+}
+
+// Limits are the bounds in force.
+func (b *Budget) Limits() Limits { return Limits{b.bytes.Load(), time.Duration(b.age.Load())} }
 
 // Held is how many bytes the rings keep for claims that need frames past the
 // caps.

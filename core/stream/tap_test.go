@@ -13,7 +13,7 @@ func small(o *Options) { o.RingBytes, o.GOPMaxBytes = 2000, 2000 }
 // newTap reads stream i of the crowd from its first frame.
 func (c *crowd) newTap(i int, bytes int64, age time.Duration) *Tap {
 	b := c.r.Budget("rec")
-	b.Allow(bytes, age)
+	b.Allow(Limits{bytes, age})
 	return NewTap(c.pubs[i].Stream, 1, b)
 }
 
