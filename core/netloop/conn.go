@@ -40,7 +40,9 @@ type conn struct {
 
 	// out are bytes of the connection's own (replies, headers), sent when
 	// the viewer, if it is one, is at a frame boundary.
-	out      []byte
+	out []byte
+	// body follows out: an object that is sent from the store's memory.
+	body     *body
 	progress int64 // when the socket last took bytes, ns
 	// blocked: the socket is full. It stands at blockedAt in the loop's list.
 	blocked   bool
@@ -209,6 +211,9 @@ func (c *conn) flush() {
 		c.loop.rearm()
 		return
 	}
+	if c.body != nil && !c.flushBody() {
+		return
+	}
 	for len(c.out) > 0 {
 		n, err := unix.Write(c.fd, c.out)
 		if err == unix.EINTR {
@@ -248,6 +253,9 @@ func (c *conn) finish(why cause, reason string) {
 	}
 	c.because(why, reason)
 	c.unwait()
+	if h, ok := c.handler.(*httpConn); ok {
+		h.unpark()
+	}
 	if c.viewer != nil {
 		c.loop.leave(c.viewer, reason)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/millrace/millrace/core/object"
 	"github.com/millrace/millrace/core/stream"
 )
 
@@ -34,6 +35,9 @@ type Options struct {
 	// HTTP takes each HTTP connection whose request is not for a live URL,
 	// with the bytes read so far. It must not block.
 	HTTP func(c net.Conn, prefix []byte, remote net.Addr) error
+	// Objects are served from memory below the reserved first segments; nil:
+	// there are none.
+	Objects *object.Store
 	// Reserved reports whether a first path segment can be no app; nil: none.
 	Reserved func(first string) bool
 }

@@ -24,6 +24,7 @@ type loop struct {
 	conns   map[uint64]*conn
 	subs    map[*stream.Stream]*sub
 	waiting waiting
+	objects objects
 	wheel   wheel
 	clock   *clock
 	drain   *drain
@@ -51,6 +52,7 @@ func newLoop(e *Engine, index int, el gnet.EventLoop) (*loop, error) {
 		subs:  make(map[*stream.Stream]*sub),
 	}
 	l.waiting.init(l)
+	l.objects.init(l)
 	l.wheel.due, l.fanout.scanDue = never, never
 	l.window.init(e.Settings())
 	l.passTask = &task{l, l.pass}
@@ -144,6 +146,7 @@ func (l *loop) onClock() {
 	if now >= l.fanout.scanDue {
 		l.scanBlocked(now)
 	}
+	l.objects.serve()
 	if l.ticking.Load() && now >= l.fanout.slotDue {
 		l.slotTick(now)
 	} else {
@@ -157,7 +160,7 @@ func (l *loop) rearm() {
 	if l.ticking.Load() {
 		due = min(due, l.fanout.slotDue)
 	}
-	if len(l.fanout.todo) > l.fanout.next {
+	if len(l.fanout.todo) > l.fanout.next || len(l.objects.ready) > 0 {
 		due = 0
 	}
 	l.clock.set(due)

@@ -1,0 +1,348 @@
+// Package object keeps what plugins make to be served from memory: playlists,
+// parts, segments, by path. It knows nothing of sockets: the event loops and
+// net/http ask it, and wait for what is to come by being told of changes.
+//
+// An object is immutable; a new one takes its place. Who reads one keeps its
+// bytes alive for as long as that takes, whatever happens in the store.
+package object
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Errors that callers branch on.
+var (
+	// ErrFull says that an object does not fit into its owner's budget, even
+	// if all others go.
+	ErrFull = errors.New("no room for the object")
+	// ErrForbidden says that a path is not below a prefix of the owner's.
+	ErrForbidden = errors.New("path is not granted")
+	// ErrPart says that a part that an object is to be made of is not there.
+	ErrPart = errors.New("no such part")
+	// ErrInvalid says that an object cannot be as it is described.
+	ErrInvalid = errors.New("invalid object")
+)
+
+const (
+	// DefaultTTL is how long an object is kept that does not say.
+	DefaultTTL = time.Minute
+	// MaxTTL bounds how long an object outlives the plugin that made it.
+	MaxTTL = 24 * time.Hour
+	// overhead is charged for each object beside its bytes, so that empty ones
+	// are not free.
+	overhead = 512
+)
+
+// Store holds objects. Its methods may be called from any goroutine; none
+// blocks for longer than a lock that is held for map accesses.
+type Store struct {
+	now func() time.Time
+
+	mu      sync.RWMutex
+	objects map[string]*Object
+	hints   map[string]string // hinted path → path of the playlist
+	owners  map[string]*owner
+	watches map[string]map[Watcher]struct{}
+}
+
+// owner is a plugin as the store knows it.
+type owner struct {
+	prefixes []string
+	max      int64
+	used     int64 // bytes of its objects and of uploads in progress
+	// oldest and newest are the ends of its objects, in the order of their
+	// coming.
+	oldest, newest *Object
+}
+
+// New returns an empty store. now is its clock.
+func New(now func() time.Time) *Store {
+	return &Store{
+		now:     now,
+		objects: make(map[string]*Object),
+		hints:   make(map[string]string),
+		owners:  make(map[string]*owner),
+		watches: make(map[string]map[Watcher]struct{}),
+	}
+}
+
+// Grant lets an owner store objects below prefixes, of at most max bytes in
+// all. It takes the place of what was granted before; objects that are there
+// stay.
+func (s *Store) Grant(name string, prefixes []string, max int64) error {
+	for i, p := range prefixes {
+		if strings.TrimSuffix(p, "/") == "" || !validPath(strings.TrimSuffix(p, "/")) {
+			return fmt.Errorf("grant prefix %d of %s: %w", i, name, ErrInvalid)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.owners[name]
+	if o == nil {
+		o = &owner{}
+		s.owners[name] = o
+	}
+	o.prefixes, o.max = prefixes, max
+	return nil
+}
+
+// Put stores an object of the owner's in place of the one at its path. What
+// is too much of the owner's goes, the oldest first.
+func (s *Store) Put(owner string, p Put) error {
+	p.Blocks = [][]byte{p.Body}
+	if len(p.Body) == 0 {
+		p.Blocks = nil
+	}
+	size := blocksSize(p.Blocks)
+	if err := s.reserve(owner, size); err != nil {
+		return err
+	}
+	return s.put(owner, p, size)
+}
+
+// put stores an object for whose body reserved bytes were taken already; they
+// are given back if it fails.
+func (s *Store) put(name string, p Put, reserved int64) error {
+	changed, err := s.putLocked(name, p, reserved)
+	if err != nil {
+		s.unreserve(name, reserved)
+		return fmt.Errorf("put object: %w", err)
+	}
+	s.tell(changed)
+	return nil
+}
+
+func (s *Store) putLocked(name string, p Put, reserved int64) (changed []string, err error) {
+	o, err := p.object(s.now(), nil) // hashes, which takes time, before the lock
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owner := s.owners[name]
+	if err := owner.allows(p.Path, p.Hint); err != nil {
+		return nil, err
+	}
+	if len(p.Parts) > 0 {
+		if o, err = s.join(p); err != nil {
+			return nil, err
+		}
+	}
+	extra := overhead + int64(len(p.Path)) + int64(len(p.Delta))
+	if owner.max < reserved+extra {
+		return nil, ErrFull
+	}
+	o.owner, o.extra = owner, extra
+	for _, b := range o.blobs {
+		b.refs++
+		if b.owner == nil {
+			b.owner = owner
+		}
+	}
+	owner.used += extra
+	changed = append(changed, p.Path)
+	if old := s.objects[p.Path]; old != nil {
+		changed = append(changed, s.remove(old)...)
+	}
+	s.objects[p.Path] = o
+	owner.push(o)
+	if o.Hint != "" {
+		s.hints[o.Hint] = p.Path
+	}
+	return append(changed, s.shrink(owner, o)...), nil
+}
+
+// allows tells whether the owner may store at all of these paths.
+func (o *owner) allows(paths ...string) error {
+	for _, p := range paths {
+		if p == "" {
+			continue
+		}
+		if o == nil || !o.granted(p) {
+			return fmt.Errorf("%q: %w", p, ErrForbidden)
+		}
+	}
+	return nil
+}
+
+func (o *owner) granted(path string) bool {
+	for _, p := range o.prefixes {
+		if strings.HasPrefix(path, strings.TrimSuffix(p, "/")+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// join makes an object of the bytes of others.
+func (s *Store) join(p Put) (*Object, error) {
+	var blobs []*blob
+	for _, path := range p.Parts {
+		part := s.live(path)
+		if part == nil {
+			return nil, fmt.Errorf("%q: %w", path, ErrPart)
+		}
+		blobs = append(blobs, part.blobs...)
+	}
+	return p.object(s.now(), blobs)
+}
+
+// reserve takes n bytes of an owner's budget, for which its oldest objects
+// may have to go.
+func (s *Store) reserve(name string, n int64) error {
+	s.mu.Lock()
+	o := s.owners[name]
+	if o == nil {
+		s.mu.Unlock()
+		return fmt.Errorf("reserve room: %w", ErrForbidden)
+	}
+	o.used += n
+	gone := s.shrink(o, nil)
+	full := o.used > o.max
+	if full {
+		o.used -= n
+	}
+	s.mu.Unlock()
+	s.tell(gone)
+	if full {
+		return fmt.Errorf("reserve %d bytes: %w", n, ErrFull)
+	}
+	return nil
+}
+
+func (s *Store) unreserve(name string, n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.owners[name]; o != nil {
+		o.used -= n
+	}
+}
+
+// shrink removes the owner's oldest objects, but not keep, until the rest is
+// within its budget, and returns the paths that changed.
+func (s *Store) shrink(o *owner, keep *Object) (gone []string) {
+	for o.used > o.max && o.oldest != nil && o.oldest != keep {
+		gone = append(gone, o.oldest.Path)
+		gone = append(gone, s.remove(o.oldest)...)
+	}
+	return gone
+}
+
+// remove takes o out and returns the path that is no longer hinted at.
+func (s *Store) remove(o *Object) (unhinted []string) {
+	delete(s.objects, o.Path)
+	if o.Hint != "" && s.hints[o.Hint] == o.Path {
+		delete(s.hints, o.Hint)
+		unhinted = append(unhinted, o.Hint)
+	}
+	o.owner.pull(o)
+	o.owner.used -= o.extra
+	for _, b := range o.blobs {
+		if b.refs--; b.refs == 0 {
+			b.owner.used -= b.size
+		}
+	}
+	return unhinted
+}
+
+func (o *owner) push(b *Object) {
+	b.older = o.newest
+	if o.newest != nil {
+		o.newest.newer = b
+	} else {
+		o.oldest = b
+	}
+	o.newest = b
+}
+
+func (o *owner) pull(b *Object) {
+	if b.older != nil {
+		b.older.newer = b.newer
+	} else {
+		o.oldest = b.newer
+	}
+	if b.newer != nil {
+		b.newer.older = b.older
+	} else {
+		o.newest = b.older
+	}
+	b.older, b.newer = nil, nil
+}
+
+// Delete removes the owner's object at path and reports whether there was one.
+func (s *Store) Delete(name, path string) (bool, error) {
+	s.mu.Lock()
+	if err := s.owners[name].allows(path); err != nil {
+		s.mu.Unlock()
+		return false, fmt.Errorf("delete object: %w", err)
+	}
+	o := s.objects[path]
+	var changed []string
+	if o != nil {
+		changed = append(s.remove(o), path)
+	}
+	s.mu.Unlock()
+	s.tell(changed)
+	return o != nil, nil
+}
+
+// Sweep removes what has outlived its TTL. Get and Find never return such an
+// object; Sweep gives back its memory. It is to be called now and then.
+func (s *Store) Sweep() {
+	s.mu.Lock()
+	now := s.now()
+	var changed []string
+	for path, o := range s.objects {
+		if !now.Before(o.expires) {
+			changed = append(append(changed, path), s.remove(o)...)
+		}
+	}
+	s.mu.Unlock()
+	s.tell(changed)
+}
+
+// live is the object at path, unless its time is over.
+func (s *Store) live(path string) *Object {
+	o := s.objects[path]
+	if o == nil || !s.now().Before(o.expires) {
+		return nil
+	}
+	return o
+}
+
+// Get returns the object at path, nil if there is none.
+func (s *Store) Get(path string) *Object {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.live(path)
+}
+
+// Has reports whether there is an object at path, or will be one soon.
+func (s *Store) Has(path string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.live(path) != nil || s.hintedAt(path) != nil
+}
+
+// hintedAt is the playlist that hints at path.
+func (s *Store) hintedAt(path string) *Object {
+	if at, ok := s.hints[path]; ok {
+		return s.live(at)
+	}
+	return nil
+}
+
+// Used is how many bytes of its budget each owner has taken.
+func (s *Store) Used() map[string]int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	used := make(map[string]int64, len(s.owners))
+	for name, o := range s.owners {
+		used[name] = o.used
+	}
+	return used
+}
