@@ -16,6 +16,12 @@ type Settings struct {
 	CORSOrigins []string
 	// WWWDir is a folder whose files replace the built-in pages; "" keeps them.
 	WWWDir string
+	// DataDir is the folder in which recordings lie, below flv, hls and mp4;
+	// "" serves none. It need not exist.
+	DataDir string
+	// Gate, if not nil, is asked before anything below /flv, /hls and /mp4 is
+	// served.
+	Gate Gate
 }
 
 // Apply puts new settings in force for the requests that follow. If they
