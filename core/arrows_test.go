@@ -29,7 +29,7 @@ var arrows = []struct {
 	{"conf/...", nil},
 	{"hooks/...", []string{"hooks/...", "core/event"}},
 	{"plugins/proto/...", []string{"plugins/proto/..."}},
-	{"plugins/sdk/...", []string{"plugins/sdk/...", "plugins/proto/...", "core/media", "core/event"}},
+	{"plugins/sdk/...", []string{"plugins/sdk/...", "plugins/proto/...", "core/flv", "core/amf", "core/media", "core/event"}},
 	{"plugins/host/...", []string{"plugins/host/...", "plugins/sdk/...", "plugins/proto/...", "core/media", "core/event"}},
 
 	{"core/media", nil},

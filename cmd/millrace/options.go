@@ -18,7 +18,7 @@ import (
 // options are the server's, from a configuration.
 func options(c conf.Config, log *slog.Logger) core.Options {
 	return core.Options{
-		Logger: log, Version: version, Loops: c.Server.Loops,
+		Logger: log, Version: version, Loops: loops(c.Server.Loops),
 		RTMP: addresses(c.RTMP.Listen), HTTP: addresses(c.HTTP.Listen), Admin: c.Admin.Listen,
 		ChunkSize: c.RTMP.ChunkSize,
 		Live:      live(c),

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/millrace/millrace/conf"
 	"github.com/millrace/millrace/core"
 	"github.com/millrace/millrace/core/admin"
@@ -36,6 +34,7 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 	log.Info("millrace starts", "version", version, "config", absolute, "pid", os.Getpid(), "descriptors", raiseDescriptors())
 	r := &reloader{file: file, current: c, level: level}
 	o := options(c, log)
+	spareProcs(o.Loops)
 	o.Reload = r.reload
 	server, err := core.New(o)
 	if err != nil {
@@ -52,19 +51,6 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 		return exitFailed
 	}
 	return exitDone
-}
-
-// raiseDescriptors raises the limit of open files to the hard limit and
-// returns what is in force.
-func raiseDescriptors() uint64 {
-	var lim unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
-		return 0
-	}
-	lim.Cur = lim.Max
-	_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &lim)
-	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &lim)
-	return lim.Cur
 }
 
 // reloader reads the configuration again, on SIGHUP or when the API asks.

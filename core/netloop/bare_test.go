@@ -31,8 +31,7 @@ func newBare(t testing.TB, change func(*Settings)) *bare {
 	e := &Engine{log: slog.New(&logBook{}), options: Options{ChunkSize: 4096, Streams: b.streams}}
 	e.settings.Store(&s)
 	b.loop = &loop{engine: e, conns: map[uint64]*conn{}, subs: map[*stream.Stream]*sub{}}
-	b.clock = &clock{now: e.Now, wake: make(chan struct{}, 1)}
-	b.clock.due.Store(never)
+	b.clock = &clock{now: e.Now, due: never, fd: -1}
 	b.wheel.due, b.fanout.scanDue = never, never
 	b.waiting.init(b.loop)
 	b.window.init(&s)

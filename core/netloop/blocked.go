@@ -25,6 +25,9 @@ func (l *loop) block(c *conn) {
 		c.slot = l.slots.take(c)
 	}
 	if err := l.drain.arm(c.fd, c.slot, c.armed); err != nil {
+		if !c.armed {
+			l.slots.give(c.slot)
+		}
 		c.kill(causeServer, "watch socket: "+err.Error())
 		return
 	}
@@ -97,6 +100,7 @@ func (l *loop) scanBlocked(now int64) {
 			continue // closing one took others with it
 		}
 		c := l.fanout.blocked[i]
+		c.lookAtQueue(now)
 		stalled := viewers.StallTimeout > 0 && now-c.progress > int64(viewers.StallTimeout)
 		if v := c.viewer; v != nil {
 			v.episode.look(l, v, now, stalled)
@@ -111,6 +115,24 @@ func (l *loop) scanBlocked(now int64) {
 		l.fanout.scanDue = never
 	}
 }
+
+// lookAtQueue takes it for progress when the kernel holds fewer bytes than
+// before: a peer that reads a few at a time makes no room that we would be
+// told of, yet it is alive.
+func (c *conn) lookAtQueue(now int64) {
+	if now-c.progress < quietTime {
+		c.queue = 0
+		return
+	}
+	queue := socketQueue(c.fd)
+	if queue < c.queue {
+		c.progress = now
+	}
+	c.queue = queue
+}
+
+// quietTime is how long a full socket is left alone, in ns.
+const quietTime = int64(time.Second)
 
 // episode is a time in which a viewer was too slow. It makes one log line.
 type episode struct {

@@ -1,71 +1,90 @@
 package netloop
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"math"
-	"sync/atomic"
-	"time"
+	"net"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 )
 
 // never is a moment that does not come.
 const never = math.MaxInt64
 
-// clock calls back once the moment asked for has come. One goroutine per
-// loop, asleep when nothing is due.
+// clock has its loop called when the moment asked for has come. It is a
+// timerfd in the loop's own epoll: no goroutine and no thread has to wake for
+// a loop to wake, and what is due waits its turn among the loop's sockets.
+// Event-loop goroutine only.
 type clock struct {
-	now   func() int64
-	fire  func()
-	due   atomic.Int64
-	wake  chan struct{}
-	done  chan struct{}
-	ended chan struct{}
+	now func() int64
+	due int64
+	fd  int // of the timer
 }
 
-func newClock(now func() int64, fire func()) *clock {
-	c := &clock{now: now, fire: fire, wake: make(chan struct{}, 1),
-		done: make(chan struct{}), ended: make(chan struct{})}
-	c.due.Store(never)
-	go c.run()
-	return c
+func newClock(now func() int64) (*clock, error) {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("create timer: %w", err)
+	}
+	return &clock{now: now, due: never, fd: fd}, nil
+}
+
+// enroll puts the clock on its loop, where it is a connection with context l.
+func (c *clock) enroll(l *loop) error {
+	nc, err := timerConn(c.fd)
+	if err != nil {
+		return err
+	}
+	results, err := l.el.Enroll(gnet.NewContext(context.Background(), l), nc)
+	if err != nil {
+		nc.Close()
+		return err
+	}
+	if r, ok := <-results; !ok {
+		return errors.New("gnet does not say what became of the timer")
+	} else if r.Err != nil {
+		return r.Err
+	}
+	return nil
+}
+
+// timerConn dresses the timer up as what gnet can enroll: a connection whose
+// descriptor is then put aside for it. gnet does with it what it does with
+// a socket that has something to read: reads, and says so.
+func timerConn(timer int) (net.Conn, error) {
+	p, err := socketPair()
+	if err != nil {
+		return nil, err
+	}
+	p.keep.Close()
+	raw, err := p.enroll.(*net.UnixConn).SyscallConn()
+	if err == nil {
+		var dup error
+		err = raw.Control(func(fd uintptr) { dup = unix.Dup3(timer, int(fd), unix.O_CLOEXEC) })
+		err = errors.Join(err, dup)
+	}
+	if err != nil {
+		p.enroll.Close()
+		return nil, fmt.Errorf("make timer a connection: %w", err)
+	}
+	return p.enroll, nil
 }
 
 // set asks for a call at due (ns), or earlier if that was asked for before.
-// The loop's goroutine only, as fired.
 func (c *clock) set(due int64) {
-	if due >= c.due.Load() {
+	if due >= c.due {
 		return
 	}
-	c.due.Store(due)
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.due = due
+	// Zero would disarm it.
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(due-c.now(), 1))}
+	_ = unix.TimerfdSettime(c.fd, 0, &spec, nil)
 }
 
 // fired notes that the call was served; what is due next is set anew.
-func (c *clock) fired() { c.due.Store(never) }
+func (c *clock) fired() { c.due = never }
 
-func (c *clock) run() {
-	defer close(c.ended)
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		due := c.due.Load()
-		wait := due - c.now()
-		if due != never && wait <= 0 {
-			c.fire()
-			wait = never
-		}
-		timer.Reset(time.Duration(wait))
-		select {
-		case <-c.done:
-			return
-		case <-c.wake:
-		case <-timer.C:
-		}
-	}
-}
-
-func (c *clock) close() {
-	close(c.done)
-	<-c.ended
-}
+func (c *clock) close() { unix.Close(c.fd) }

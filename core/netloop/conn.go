@@ -3,6 +3,7 @@ package netloop
 import (
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -31,6 +32,7 @@ type conn struct {
 	ticket   ticket
 	prefix   []byte // read before it came to the loop
 
+	opens   atomic.Bool // the loop has it
 	gc      gnet.Conn
 	fd      int
 	handler handler
@@ -42,13 +44,16 @@ type conn struct {
 	// the viewer, if it is one, is at a frame boundary.
 	out []byte
 	// body follows out: an object that is sent from the store's memory.
-	body     *body
+	body *body
+	// rest is how much of out is left of a frame: its start went out already.
+	rest     int
 	progress int64 // when the socket last took bytes, ns
 	// blocked: the socket is full. It stands at blockedAt in the loop's list.
 	blocked   bool
 	armed     bool // the drain epoll knows it
 	blockedAt int
 	slot      slot
+	queue     int // bytes that the kernel held when we last looked
 
 	// waits: it waits for the publisher of waitsFor.
 	waits    bool
@@ -89,6 +94,7 @@ func newConn(e *Engine, p protocol, t ticket) *conn {
 
 // opened is called when gnet has put the connection on its loop.
 func (c *conn) opened(gc gnet.Conn) gnet.Action {
+	c.opens.Store(true)
 	c.gc, c.fd = gc, gc.Fd()
 	c.since = c.loop.now()
 	c.progress = c.since
@@ -193,7 +199,7 @@ func (c *conn) send(b []byte) {
 	if c.dead || len(b) == 0 {
 		return
 	}
-	if limit := c.engine.Settings().Limits.ConnectionBuffer; len(c.out)+len(b) > limit {
+	if limit := c.engine.Settings().Limits.ConnectionBuffer; len(c.out)-c.rest+len(b) > limit {
 		c.kill(causeStalled, fmt.Sprintf("peer does not read: more than %d bytes of replies wait (limits.connection_buffer)", limit))
 		return
 	}
@@ -233,12 +239,15 @@ func (c *conn) flush() {
 	}
 	if c.finishing {
 		c.shutdown()
+	} else if h, ok := c.handler.(*httpConn); ok && h.leaving {
+		h.handOff()
 	}
 }
 
 // sent drops the first n bytes of out and returns n.
 func (c *conn) sent(n int) int {
 	c.out = c.out[n:]
+	c.rest = max(c.rest-n, 0)
 	if len(c.out) == 0 {
 		c.out = nil
 	}

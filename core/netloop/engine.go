@@ -8,6 +8,7 @@ package netloop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -75,7 +76,7 @@ func New(o Options) (*Engine, error) {
 		return nil, fmt.Errorf("start event loops: %w", err)
 	}
 	if err := e.seed(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
@@ -151,10 +152,15 @@ func (e *Engine) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 
 // OnTraffic is gnet's; it runs on the connection's loop.
 func (e *Engine) OnTraffic(gc gnet.Conn) gnet.Action {
-	if c, ok := gc.Context().(*conn); ok {
+	switch c := gc.Context().(type) {
+	case *conn:
 		return c.traffic()
+	case *loop:
+		_, _ = gc.Discard(-1)
+		c.run(c.onClock)
+	default:
+		_, _ = gc.Discard(-1)
 	}
-	_, _ = gc.Discard(-1)
 	return gnet.None
 }
 
@@ -190,11 +196,16 @@ func (e *Engine) enroll(nc net.Conn, c *conn) {
 		return
 	}
 	go func() {
-		if r, ok := <-results; ok && r.Err != nil {
+		switch r, ok := <-results; {
+		case ok && r.Err != nil:
 			e.enrollFailed(c, r.Err)
+		case !c.opens.Load(): // gnet does not say that its epoll refused it
+			e.enrollFailed(c, errNotOpened)
 		}
 	}()
 }
+
+var errNotOpened = errors.New("the event loop did not take it")
 
 func (e *Engine) enrollFailed(c *conn, err error) {
 	c.loop.load.Add(-1)

@@ -17,8 +17,9 @@ const tcpNotsentLowat = unix.TCP_NOTSENT_LOWAT
 
 // fanout is a loop's work of writing frames to its viewers.
 type fanout struct {
-	todo []*viewer // to be visited, from next on
-	next int
+	todo    []*viewer // to be visited, from next on
+	next    int
+	serving bool
 	// active are the subs with frames that the merge window still holds.
 	active   []*sub
 	slot     int
@@ -34,6 +35,10 @@ const (
 	// passBudget is how long a pass may take before the loop looks at its
 	// sockets again, in ns.
 	passBudget = int64(time.Millisecond)
+	// longestTick is the time between two calls for slots of the merge window,
+	// in ns: so many slots are served at once. A loop that sleeps for 10 ms
+	// loses its place in the Go scheduler, and that costs more than the call.
+	longestTick = int64(7500 * time.Microsecond)
 	// scanInterval is how often blocked viewers are looked at, in ns.
 	scanInterval = int64(250 * time.Millisecond)
 )
@@ -87,10 +92,26 @@ func (s *sub) enqueueAll(l *loop) {
 	}
 }
 
-// slotTick serves the viewers whose slot of the merge window has come.
+// slotTick serves the viewers whose slots of the merge window have come.
 func (l *loop) slotTick(now int64) {
 	l.pending.Store(false)
 	l.collect()
+	f := &l.fanout
+	slot := max(l.window.size/mergeSlots, 1)
+	for n := max(longestTick/slot, 1); n > 0 && len(f.active) > 0; n-- {
+		l.enqueueSlot()
+		f.slotDue += slot
+	}
+	f.slotDue = max(f.slotDue, now)
+	if len(f.active) == 0 {
+		l.ticking.Store(false)
+		l.collect() // whoever saw ticking set relied on this look
+	}
+	l.serve()
+}
+
+// enqueueSlot has the viewers of the next slot visited.
+func (l *loop) enqueueSlot() {
 	f := &l.fanout
 	f.slot = (f.slot + 1) % mergeSlots
 	kept := f.active[:0]
@@ -106,12 +127,6 @@ func (l *loop) slotTick(now int64) {
 	}
 	clear(f.active[len(kept):])
 	f.active = kept
-	f.slotDue = max(f.slotDue+l.window.size/mergeSlots, now)
-	if len(f.active) == 0 {
-		l.ticking.Store(false)
-		l.collect() // whoever saw ticking set relied on this look
-	}
-	l.serve()
 }
 
 func (l *loop) enqueue(v *viewer) {
@@ -126,6 +141,8 @@ func (l *loop) enqueue(v *viewer) {
 // the clock has the loop go on after it has looked at its sockets.
 func (l *loop) serve() {
 	f := &l.fanout
+	f.serving = true
+	defer func() { f.serving = false }()
 	begin, cpu := l.now(), threadTime()
 	count := 0
 	for f.next < len(f.todo) {
@@ -150,7 +167,26 @@ func (l *loop) serve() {
 		l.window.update(l, begin)
 		l.stats.pass(took)
 	}
+	l.setBacklog(len(f.todo) > f.next)
 	l.rearm()
+}
+
+// setBacklog notes whether viewers are left for the clock's next call. News
+// that come meanwhile wait for it too: a loop that is woken for each of them
+// never sees its sockets.
+func (l *loop) setBacklog(left bool) {
+	if left {
+		l.backlog.Store(true)
+		l.clock.set(0)
+	} else if l.backlog.Swap(false) && l.hasNews() {
+		l.clock.set(0) // whoever saw backlog set relied on this look
+	}
+}
+
+func (l *loop) hasNews() bool {
+	l.wokenMu.Lock()
+	defer l.wokenMu.Unlock()
+	return len(l.woken) > 0
 }
 
 // threadTime is the CPU time of this thread, in ns: what a pass costs, however
@@ -300,7 +336,9 @@ func (l *loop) advance(v *viewer, b *batch, n int, now int64) {
 func (l *loop) advanceIn(v *viewer, b *batch, n int, now int64) {
 	cur := &v.cursor
 	i, start := b.at(n)
-	l.stats.latency.observe(now - b.frames[0].Arrived)
+	if at := b.frames[0].Arrived; at >= v.since { // not the cached GOP
+		l.stats.latency.observe(now - at)
+	}
 	cur.Stream.Counters().FramesOut.Add(uint64(i))
 	inside := i < len(b.frames) && n > start // the rest of it comes for certain
 	for _, at := range b.news {

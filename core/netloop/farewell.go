@@ -151,7 +151,9 @@ func (l *loop) end(v *viewer, reason string) {
 // copied: from here on its connection only has to send what it has.
 func (l *loop) leave(v *viewer, reason string) {
 	if v.cursor.Inside != nil {
-		v.conn.out = append(v.rest(), v.conn.out...)
+		rest := v.rest()
+		v.conn.rest = len(rest)
+		v.conn.out = append(rest, v.conn.out...)
 	}
 	l.engine.viewerStopped(v, reason)
 	l.detach(v)

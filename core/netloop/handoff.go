@@ -36,7 +36,11 @@ func (c *loanedConn) Close() error {
 // handOff gives the connection to net/http, with what was read of it.
 func (h *httpConn) handOff() {
 	c := h.conn
-	if c.engine.options.HTTP == nil || len(c.out) > 0 {
+	if h.leaving = len(c.out) > 0; h.leaving {
+		c.setDeadline(c.loop.now() + int64(c.engine.Settings().Viewers.StallTimeout))
+		return // until the answers before it are out
+	}
+	if c.engine.options.HTTP == nil {
 		c.kill(causeServer, "no HTTP server takes the request")
 		return
 	}

@@ -27,6 +27,8 @@ type httpConn struct {
 	conn *conn
 	buf  []byte // an incomplete head, or requests behind the one that waits
 	busy bool   // has had a request
+	// leaving: it goes to net/http as soon as all answers are out.
+	leaving bool
 
 	// The request that waits for its stream, or is served.
 	head httpflv.Head
@@ -54,7 +56,7 @@ func (h *httpConn) data(b []byte) {
 		h.ws.data(b)
 	case h.conn.viewer != nil:
 		h.discard(len(b))
-	case h.conn.waits, h.parked != nil, h.conn.body != nil:
+	case h.conn.waits, h.held():
 		h.keep(b)
 	default:
 		if h.busy && len(h.buf) == 0 {
@@ -87,7 +89,7 @@ func (h *httpConn) parse() {
 	c := h.conn
 	h.parsing = true
 	defer func() { h.parsing = false }()
-	for len(h.buf) > 0 && !c.waits && h.parked == nil && c.body == nil && c.viewer == nil && !c.dead && !c.finishing {
+	for len(h.buf) > 0 && !c.waits && !h.leaving && !h.held() && c.viewer == nil && !c.dead && !c.finishing {
 		head, n, err := httpflv.ParseHead(h.buf, maxHead)
 		if errors.Is(err, httpflv.ErrShort) {
 			return
@@ -266,7 +268,7 @@ func (h *httpConn) timeout(now int64) {
 		// a large answer, read slowly
 	case h.parked != nil:
 		h.waitedInVain()
-	case c.finishing:
+	case c.finishing, h.leaving:
 		c.kill(causeStalled, "peer did not read the answer")
 	case c.unwait():
 		h.notFound(0)

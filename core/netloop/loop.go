@@ -41,8 +41,10 @@ type loop struct {
 	wokenMu sync.Mutex
 	woken   []*sub // streams with news, any goroutine appends
 	// pending is set while a pass is due; waking while this loop wakes others
-	// for frames that it read itself; ticking while the clock comes anyway.
-	pending, waking, ticking atomic.Bool
+	// for frames that it read itself; ticking and backlog while the clock
+	// comes anyway, for slots of the merge window or for viewers that the
+	// last pass had no time for.
+	pending, waking, ticking, backlog atomic.Bool
 }
 
 func newLoop(e *Engine, index int, el gnet.EventLoop) (*loop, error) {
@@ -56,12 +58,17 @@ func newLoop(e *Engine, index int, el gnet.EventLoop) (*loop, error) {
 	l.wheel.due, l.fanout.scanDue = never, never
 	l.window.init(e.Settings())
 	l.passTask = &task{l, l.pass}
-	onClock := &task{l, l.onClock}
-	l.clock = newClock(e.Now, func() { l.postTask(onClock) })
 	var err error
+	if l.clock, err = newClock(e.Now); err != nil {
+		return nil, err
+	}
 	if l.drain, err = newDrain(func(ready []slot) { l.post(func() { l.onDrain(ready) }) }); err != nil {
 		l.clock.close()
 		return nil, fmt.Errorf("create drain epoll: %w", err)
+	}
+	if err = l.clock.enroll(l); err != nil {
+		l.close()
+		return nil, fmt.Errorf("enroll clock: %w", err)
 	}
 	return l, nil
 }
@@ -82,10 +89,15 @@ type task struct {
 
 // Run is gnet's.
 func (t *task) Run(context.Context) error {
-	begin := t.loop.now()
-	t.loop.guard(nil, t.f)
-	t.loop.stats.busy.Add(uint64(t.loop.now() - begin))
+	t.loop.run(t.f)
 	return nil
+}
+
+// run runs f as part of the loop's work.
+func (l *loop) run(f func()) {
+	begin := l.now()
+	l.guard(nil, f)
+	l.stats.busy.Add(uint64(l.now() - begin))
 }
 
 // post runs f on the loop, from any goroutine but the loop's own: gnet would
@@ -129,7 +141,7 @@ func (l *loop) wake(s *sub) {
 	l.wokenMu.Lock()
 	l.woken = append(l.woken, s)
 	l.wokenMu.Unlock()
-	if l.ticking.Load() || l.pending.Swap(true) || l.waking.Load() {
+	if l.ticking.Load() || l.backlog.Load() || l.pending.Swap(true) || l.waking.Load() {
 		return
 	}
 	l.stats.wakeups.Add(1)
@@ -146,6 +158,9 @@ func (l *loop) onClock() {
 	if now >= l.fanout.scanDue {
 		l.scanBlocked(now)
 	}
+	if len(l.waiting.due) > 0 {
+		l.waiting.goOn()
+	}
 	l.objects.serve()
 	if l.ticking.Load() && now >= l.fanout.slotDue {
 		l.slotTick(now)
@@ -154,13 +169,14 @@ func (l *loop) onClock() {
 	}
 }
 
-// rearm asks the clock for the next moment that something is due.
+// rearm asks the clock for the next moment that something is due. Viewers to
+// be visited are due at once; while serve is at it, that is its own business.
 func (l *loop) rearm() {
 	due := min(l.wheel.due, l.fanout.scanDue)
 	if l.ticking.Load() {
 		due = min(due, l.fanout.slotDue)
 	}
-	if len(l.fanout.todo) > l.fanout.next || len(l.objects.ready) > 0 {
+	if len(l.waiting.due) > 0 || len(l.objects.ready) > 0 || len(l.fanout.todo) > l.fanout.next && !l.fanout.serving {
 		due = 0
 	}
 	l.clock.set(due)

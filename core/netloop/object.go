@@ -18,6 +18,10 @@ type parked struct {
 	ready      bool // it is in the loop's list of those to be answered
 }
 
+// held reports whether requests behind this one have to wait: it waits itself,
+// or its answer is on its way.
+func (h *httpConn) held() bool { return h.parked != nil || h.conn.body != nil }
+
 // isObject reports whether the loop answers a request from the object store.
 func (e *Engine) isObject(h httpflv.Head) bool {
 	switch h.Method {

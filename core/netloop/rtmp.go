@@ -136,6 +136,9 @@ func (h *rtmpConn) onPublish(ev rtmp.EventPublish) {
 	}
 	h.publisher = p
 	h.verdict(h.session.AcceptPublish(ev.StreamID))
+	if c.engine.draining.Load() { // since we looked: the streams of then were told
+		p.pub.Kick(shuttingDown)
+	}
 }
 
 // refusePublish says why, in words that reach the encoder, and closes.
@@ -177,7 +180,7 @@ func (h *rtmpConn) evicted(p *publisher, reason string) {
 func (h *rtmpConn) kick(reason string) {
 	switch p := h.publisher; {
 	case p != nil:
-		if !p.pub.Stream.Kick(reason) {
+		if !p.pub.Kick(reason) {
 			h.conn.kill(causeKicked, reason)
 		}
 	case h.conn.viewer != nil:

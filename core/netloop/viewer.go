@@ -7,7 +7,7 @@ import (
 )
 
 // mergeSlots is how many parts of a merge window the viewers are spread over.
-const mergeSlots = 16
+const mergeSlots = 64
 
 // sub is a loop's share of a stream: its viewers, grouped by what they get.
 type sub struct {

@@ -7,6 +7,8 @@ import "github.com/millrace/millrace/core/stream"
 type waiting struct {
 	loop *loop
 	by   map[stream.Key]map[*conn]waiter
+	// due are keys whose stream has come and whose waiters are not served yet.
+	due []stream.Key
 }
 
 // waiter is a handler whose viewer waits; loop goroutine only.
@@ -51,13 +53,39 @@ func (c *conn) unwait() bool {
 
 // serve hands k's stream to those who wait for it.
 func (w *waiting) serve(k stream.Key) {
-	s := w.loop.engine.options.Streams.Lookup(k)
-	if s == nil {
-		return
+	if len(w.by[k]) > 0 {
+		w.due = append(w.due, k)
+		w.goOn()
 	}
-	for c, as := range w.by[k] {
+}
+
+// goOn serves waiters whose streams have come, for at most a budget: a match
+// may have thousands wait for its start.
+func (w *waiting) goOn() {
+	l := w.loop
+	begin := l.now()
+	for len(w.due) > 0 && l.now()-begin < passBudget {
+		s := l.engine.options.Streams.Lookup(w.due[0])
+		if s == nil || !w.serveFor(s, begin+passBudget) {
+			w.due = w.due[1:]
+		}
+	}
+	if len(w.due) == 0 {
+		w.due = nil
+	}
+	l.serve()
+}
+
+// serveFor serves those who wait for s until a time, and reports whether some
+// are left.
+func (w *waiting) serveFor(s *stream.Stream, until int64) bool {
+	l := w.loop
+	for c, as := range w.by[s.Key] {
 		c.unwait()
-		w.loop.guard(c, func() { as.serve(s) })
+		l.guard(c, func() { as.serve(s) })
+		if l.now() >= until {
+			break
+		}
 	}
-	w.loop.serve()
+	return len(w.by[s.Key]) > 0
 }

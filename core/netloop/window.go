@@ -17,7 +17,7 @@ const (
 	// calmShare is the share of the loop's time that serving viewers may
 	// take while frames leave soon, within calmWindow.
 	calmShare  = 0.08
-	calmWindow = int64(125 * time.Millisecond)
+	calmWindow = int64(138 * time.Millisecond)
 	// A loop that needs longRound for one round of its viewers has thousands:
 	// then what counts is that all are served, for at most tightShare of its
 	// time.
@@ -33,7 +33,7 @@ const (
 
 func (w *window) init(s *Settings) {
 	w.visit = firstVisit
-	w.size = max(int64(s.Viewers.MergeWindow), 0)
+	w.size = min(max(int64(s.Viewers.MergeWindow), 0), int64(s.Viewers.MergeWindowMax))
 }
 
 // sample notes that count visits took ns.

@@ -277,6 +277,15 @@ func (s *Stream) Kick(reason string) bool {
 	return done
 }
 
+// Kick ends the stream at once if p feeds it still. It reports whether it did.
+func (p *Publication) Kick(reason string) bool {
+	old, done := p.Stream.finish(reason, func() bool { return p.Stream.pub == p })
+	if old != nil && old.Publisher.Evict != nil {
+		old.Publisher.Evict(reason)
+	}
+	return done
+}
+
 // enforce frees backlog when all rings together pass their cap: the largest
 // backlog first, cached GOPs last. Under s.mu; other streams are tried, not
 // waited for.

@@ -10,7 +10,7 @@ var (
 	// ErrNoHeader says that a chunk stream starts with a chunk that has no
 	// message length.
 	ErrNoHeader = errors.New("first chunk of a chunk stream has no message length")
-	// ErrChunkSize says that a chunk size is outside 1 to 0xFFFFFF.
+	// ErrChunkSize says that a chunk size is outside 1 to 0x7FFFFFFF.
 	ErrChunkSize = errors.New("chunk size is out of range")
 )
 

@@ -11,6 +11,8 @@ import (
 const (
 	defaultSize = 128
 	maxSize     = 0xFFFFFF
+	// maxAnnounced is the largest size that may be said: the top bit is 0.
+	maxAnnounced = 0x7FFFFFFF
 	// firstRoom and smallRoom bound how much of a message is allocated
 	// before its bytes are there: the first for the one message that is in
 	// progress as a rule, the second when much is in progress already.
@@ -319,18 +321,17 @@ func (r *Reader) finish(s *stream) Message {
 }
 
 // setSize obeys a Set Chunk Size message. "All sizes greater than 16777215
-// (0xFFFFFF) are equivalent since […] no message is larger" (section 5.4.1):
-// who sends one is not a client that we know.
+// (0xFFFFFF) are equivalent since no message is larger" (section 5.4.1).
 func (r *Reader) setSize(payload []byte) {
 	m, err := message.DecodeSetChunkSize(payload)
-	if err == nil && (m.Size < 1 || m.Size > maxSize) {
+	if err == nil && (m.Size < 1 || m.Size > maxAnnounced) {
 		err = fmt.Errorf("%w: %d", ErrChunkSize, m.Size)
 	}
 	if err != nil {
 		r.err = r.protocolError("set chunk size", err)
 		return
 	}
-	r.size = m.Size
+	r.size = min(m.Size, maxSize)
 }
 
 // abort obeys an Abort message.
