@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/core/admin"
 	"github.com/millrace/millrace/core/httpflv"
 	"github.com/millrace/millrace/core/netloop"
+	"github.com/millrace/millrace/core/object"
 	"github.com/millrace/millrace/core/stream"
 	"github.com/millrace/millrace/core/web"
 )
@@ -53,6 +54,7 @@ type Server struct {
 	log     *slog.Logger
 	live    atomic.Pointer[Live]
 	streams *stream.Registry
+	objects *object.Store
 	engine  *netloop.Engine
 	handoff *web.Handoff
 	web     *web.Server
@@ -68,7 +70,7 @@ type Server struct {
 
 // New binds all listeners; connections are served from then on.
 func New(o Options) (*Server, error) {
-	s := &Server{options: o, log: o.Logger, started: time.Now()}
+	s := &Server{options: o, log: o.Logger, objects: object.New(time.Now), started: time.Now()}
 	s.live.Store(&o.Live)
 	s.streams = stream.NewRegistry(o.Live.Streams, s.notice)
 	if err := s.start(); err != nil {
@@ -85,8 +87,8 @@ func (s *Server) start() error {
 	var err error
 	s.engine, err = netloop.New(netloop.Options{
 		Logger: s.log, Loops: s.options.Loops, ChunkSize: s.options.ChunkSize,
-		Streams: s.streams, Settings: s.options.Live.Net,
-		HTTP: s.handoff.Deliver, Reserved: httpflv.Reserved,
+		Streams: s.streams, Settings: s.options.Live.net(),
+		Objects: s.objects, HTTP: s.handoff.Deliver, Reserved: httpflv.Reserved,
 	})
 	if err != nil {
 		return err
@@ -102,7 +104,7 @@ func (s *Server) startWeb() (err error) {
 	limits := s.options.Live.Net.Limits
 	s.web, err = web.New(web.Options{
 		Logger: s.log, Handoff: s.handoff, Settings: s.options.Live.Web,
-		Streams: s.list, IsLive: isLive,
+		Streams: s.list, Objects: s.objects, IsLive: s.isLive,
 		ReturnToLoop: func(c net.Conn, prefix []byte, remote net.Addr) error {
 			return s.engine.Return(c, prefix, remote)
 		},
@@ -113,9 +115,9 @@ func (s *Server) startWeb() (err error) {
 }
 
 // isLive reports whether an event loop answers r.
-func isLive(r *http.Request) bool {
+func (s *Server) isLive(r *http.Request) bool {
 	_, ok := httpflv.ParseLive(httpflv.FromRequest(r), httpflv.Reserved)
-	return ok
+	return ok || s.isObject(r)
 }
 
 func (s *Server) listen() error {
@@ -169,7 +171,7 @@ func (s *Server) Apply(l Live) error {
 	if err := s.web.Apply(l.Web); err != nil {
 		return fmt.Errorf("apply http settings: %w", err)
 	}
-	s.engine.SetSettings(l.Net)
+	s.engine.SetSettings(l.net())
 	s.streams.SetOptions(l.Streams)
 	s.live.Store(&l)
 	return nil
@@ -182,6 +184,7 @@ func (s *Server) Run(ctx context.Context) error {
 	web := start(s.web.Run)
 	private := start(s.runAdmin)
 	go s.report(background)
+	go s.sweep(background)
 
 	var err error
 	select {

@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -42,11 +43,22 @@ func live(c conf.Config) core.Live {
 			CORS:        httpflv.CORS{Origins: c.HTTP.CORSOrigins}, TrustedProxies: c.HTTP.TrustedProxies,
 		},
 		Streams:       streams(c.Stream),
-		Web:           web.Settings{List: c.HTTP.List, CORSOrigins: c.HTTP.CORSOrigins, WWWDir: c.HTTP.WWWDir},
+		Web: web.Settings{
+			List: c.HTTP.List, CORSOrigins: c.HTTP.CORSOrigins, WWWDir: c.HTTP.WWWDir,
+			DataDir: absolute(c.Server.DataDir),
+		},
 		Token:         c.Admin.Token,
 		StatsInterval: time.Duration(c.Server.StatsInterval),
 		Shutdown:      time.Duration(c.Server.ShutdownTimeout),
 	}
+}
+
+// absolute is a path that holds whatever becomes of the working directory.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 func limits(l conf.Limits) netloop.Limits {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -30,8 +29,8 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 	level.Set(c.Log.Level.Slog())
 	log := newLogger(out, c.Log.Format, level)
 
-	absolute, _ := filepath.Abs(file)
-	log.Info("millrace starts", "version", version, "config", absolute, "pid", os.Getpid(), "descriptors", raiseDescriptors())
+	log.Info("millrace starts", "version", version, "config", absolute(file), "data_dir", absolute(c.Server.DataDir),
+		"pid", os.Getpid(), "descriptors", raiseDescriptors())
 	r := &reloader{file: file, current: c, level: level}
 	o := options(c, log)
 	spareProcs(o.Loops)
