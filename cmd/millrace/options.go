@@ -42,7 +42,7 @@ func live(c conf.Config) core.Live {
 			NamePattern: c.Stream.NamePattern.Regexp(),
 			CORS:        httpflv.CORS{Origins: c.HTTP.CORSOrigins}, TrustedProxies: c.HTTP.TrustedProxies,
 		},
-		Streams:       streams(c.Stream),
+		Streams: streams(c.Stream),
 		Web: web.Settings{
 			List: c.HTTP.List, CORSOrigins: c.HTTP.CORSOrigins, WWWDir: c.HTTP.WWWDir,
 			DataDir: absolute(c.Server.DataDir),
