@@ -15,7 +15,8 @@ func (s *Server) Stats() admin.Stats {
 		Refused: net.Refused, Closed: net.Closed, AcceptErrors: net.AcceptErrors,
 		WaitingViewers: net.Waiting, HandlerPanics: net.Panics,
 		RingBytes: s.streams.Bytes(), MemoryLimit: s.streams.Options().Memory,
-		ReloadsOK: s.reloadsOK.Load(), ReloadsFailed: s.reloadsFailed.Load(),
+		ObjectBytes: s.objects.Used(),
+		ReloadsOK:   s.reloadsOK.Load(), ReloadsFailed: s.reloadsFailed.Load(),
 	}
 	viewers := s.streamStats(&out)
 	out.Protocols = protocolStats(net, viewers)

@@ -21,7 +21,7 @@ func (s *Server) Objects() *object.Store { return s.objects }
 // isObject reports whether an event loop answers r from memory.
 func (s *Server) isObject(r *http.Request) bool {
 	path, ok := strings.CutPrefix(r.URL.Path, "/")
-	return ok && s.engine.HasObject(path)
+	return ok && r.ContentLength == 0 && s.engine.HasObject(path)
 }
 
 func (s *Server) sweep(ctx context.Context) {

@@ -67,11 +67,15 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, dir, name str
 	}
 	defer root.Close()
 	f, err := openFile(root, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = openFile(root, newestFull(root, name))
+	}
 	if err != nil {
 		s.refuseFile(w, r, err)
 		return
 	}
 	defer f.Close()
+	f.immutable = f.immutable && f.name == name // an alias leads elsewhere soon
 	f.serve(w, r)
 }
 
