@@ -1,9 +1,13 @@
 package main_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -118,6 +122,49 @@ func feedHLS(t *testing.T, store *object.Store, dir string) {
 		case <-tick.C:
 		case <-t.Context().Done():
 			return
+		}
+	}
+}
+
+// TestObjectsAndPagesOnOneConnection goes back and forth between the event
+// loop and net/http, and waits for an object on the way.
+func TestObjectsAndPagesOnOneConnection(t *testing.T) {
+	t.Parallel()
+	store, addr, _ := startCore(t)
+	put := func(body string) {
+		if err := store.Put("test", object.Put{Path: "hls/live/x/index.m3u8", Body: []byte(body), Blocking: true}); err != nil {
+			t.Error(err)
+		}
+	}
+	list := "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1,\n0.ts\n"
+	put(list)
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	in := bufio.NewReader(c)
+	for i, path := range []string{"/streams.json", "/hls/live/x/index.m3u8", "/hls/live/x/absent.ts", "/hls/live/x/index.m3u8?_HLS_msn=1", "/streams.json"} {
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path)
+		if strings.Contains(path, "_HLS_") {
+			list += "#EXTINF:1,\n1.ts\n"
+			put(list)
+		}
+		a, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		body, err := io.ReadAll(a.Body)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		want := []string{"[]\n", "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1,\n0.ts\n", "", list, "[]\n"}[i]
+		if want == "" && a.StatusCode != http.StatusNotFound || want != "" && string(body) != want {
+			t.Errorf("%s: %s %q", path, a.Status, body)
+		}
+		if fromLoop := a.Header.Get("Server") != ""; fromLoop != strings.HasSuffix(strings.Split(path, "?")[0], "m3u8") {
+			t.Errorf("%s is answered by the loop: %v", path, fromLoop)
 		}
 	}
 }
