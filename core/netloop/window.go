@@ -21,7 +21,7 @@ const (
 	// A loop that needs longRound for one round of its viewers has thousands:
 	// then what counts is that all are served, for at most tightShare of its
 	// time.
-	longRound  = 25e6 // ns
+	longRound  = 48e6 // ns
 	tightShare = 0.14
 	// shortest is the shortest window worth its timer.
 	shortest = int64(10 * time.Millisecond)
