@@ -124,12 +124,16 @@ func date(h Head, name string) (time.Time, bool) {
 	return t, err == nil
 }
 
+// maxKept bounds the value of a field of Kept, in bytes. A longer list of
+// ranges or of ETags is not worth its memory: the answer is the whole.
+const maxKept = 256
+
 // Kept returns the head with only what an answer from memory asks of it: for
 // a request that waits, whose cookies would cost more than its connection.
 func (h Head) Kept() Head {
 	var b strings.Builder
 	for _, name := range []string{"Origin", "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
-		if v := h.Joined(name); v != "" {
+		if v := h.Joined(name); v != "" && len(v) <= maxKept {
 			b.WriteString(name + ": " + v + "\r\n")
 		}
 	}

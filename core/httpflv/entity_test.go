@@ -117,7 +117,7 @@ func asServeContent(t *testing.T, request string, out []byte) {
 
 func TestKeptIsSmall(t *testing.T) {
 	t.Parallel()
-	request := "GET /hls/a HTTP/1.0\r\nCookie: " + strings.Repeat("x", 10000) + "\r\nOrigin: http://o\r\n\r\n"
+	request := "GET /hls/a HTTP/1.0\r\nCookie: " + strings.Repeat("x", 10000) + "\r\nOrigin: http://o\r\nIf-None-Match: " + strings.Repeat("y", 10000) + "\r\n\r\n"
 	h, _, err := ParseHead([]byte(request), 1<<20)
 	if err != nil {
 		t.Fatal(err)

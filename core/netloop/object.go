@@ -54,7 +54,7 @@ func (h *httpConn) serveObject(head httpflv.Head) {
 	}
 	path, directives := head.Path[1:], object.ParseDirectives(head.RawQuery)
 	if head.Method == http.MethodHead {
-		directives = object.Directives{MSN: -1, Part: -1} // it never waits
+		directives = object.Unasked // it never waits
 	}
 	f := h.conn.engine.options.Objects.Find(path, directives)
 	if f.State == object.Wait && head.Method == http.MethodGet {

@@ -16,10 +16,13 @@ type Directives struct {
 	Bad bool
 }
 
+// Unasked are those of a request that asks for nothing special.
+var Unasked = Directives{MSN: -1, Part: -1}
+
 // ParseDirectives reads them from a raw query. Everything else in it is left
 // alone.
 func ParseDirectives(rawQuery string) Directives {
-	d := Directives{MSN: -1, Part: -1}
+	d := Unasked
 	if !strings.Contains(rawQuery, "_HLS_") {
 		return d
 	}

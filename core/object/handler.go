@@ -106,6 +106,9 @@ func (s *Store) receive(owner, path string, r *http.Request) error {
 	if err := s.allowed(owner, path, p.Hint); err != nil {
 		return err
 	}
+	if err := s.fits(owner, r.ContentLength); err != nil {
+		return err
+	}
 	blocks, size, err := s.read(owner, r.Body)
 	if err != nil {
 		return err
@@ -120,7 +123,7 @@ func (s *Store) receive(owner, path string, r *http.Request) error {
 		s.unreserve(owner, delta) // an object's delta is charged with it
 		size -= delta
 	}
-	p.Blocks = blocks
+	p.blocks = blocks
 	return s.put(owner, p, size)
 }
 
@@ -128,6 +131,17 @@ func (s *Store) allowed(name string, paths ...string) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.owners[name].allows(paths...)
+}
+
+// fits refuses at once what is announced to be too large: reading it would
+// drive out all else first.
+func (s *Store) fits(name string, size int64) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if o := s.owners[name]; size > o.max {
+		return fmt.Errorf("take %d bytes: %w", size, ErrFull)
+	}
+	return nil
 }
 
 // blockSize is how much of a body is read at a time, in bytes.

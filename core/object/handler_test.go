@@ -106,6 +106,7 @@ func TestHandler(t *testing.T) {
 		{"head", "HEAD", "/objects/hls/a", nil, nil, 200, ""},
 		{"cut off", "PUT", "/objects/hls/a", io.MultiReader(strings.NewReader("x"), iotest.ErrReader(io.ErrUnexpectedEOF)), nil, 400, ""},
 		{"too large", "PUT", "/objects/hls/b", bytes.NewReader(make([]byte, 3<<20)), nil, 507, ""},
+		{"what was there", "GET", "/objects/hls/a", nil, nil, 200, string(big)},
 		{"elsewhere", "PUT", "/objects/mp4/a", strings.NewReader("x"), nil, 403, ""},
 		{"hidden", "PUT", "/objects/hls/.a", strings.NewReader("x"), nil, 400, ""},
 		{"method", "POST", "/objects/hls/a", nil, nil, 405, ""},

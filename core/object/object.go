@@ -23,8 +23,6 @@ type Put struct {
 	CacheControl string
 	TTL          time.Duration // 0 means DefaultTTL
 	Body         []byte
-	// Blocks are the body in pieces; Store.Put sets them from Body.
-	Blocks [][]byte
 	// Parts are paths of stored objects whose bytes, in order, are the body,
 	// in place of Body. They are shared, not copied, and may go on their own.
 	Parts []string
@@ -38,6 +36,8 @@ type Put struct {
 	Delta []byte
 	// Hint is the path of an object that comes next, for which requests wait.
 	Hint string
+
+	blocks [][]byte // the body, in pieces
 }
 
 // Object is a stored resource. It is immutable but for what the store keeps
@@ -95,7 +95,7 @@ func (p Put) object(now time.Time, blobs []*blob) (*Object, error) {
 		o.CacheControl = "no-cache"
 	}
 	if blobs == nil {
-		o.blobs = []*blob{newBlob(p.Blocks)}
+		o.blobs = []*blob{newBlob(p.blocks)}
 	}
 	o.Full = contentOf(o.blobs)
 	if p.Delta != nil {
@@ -123,7 +123,7 @@ func (p Put) check() error {
 		return fmt.Errorf("path %q: %w", p.Path, ErrInvalid)
 	case p.Hint != "" && !validPath(p.Hint):
 		return fmt.Errorf("hint %q: %w", p.Hint, ErrInvalid)
-	case len(p.Parts) > 0 && len(p.Blocks) > 0:
+	case len(p.Parts) > 0 && len(p.blocks) > 0:
 		return fmt.Errorf("both a body and parts: %w", ErrInvalid)
 	case p.TTL < 0 || p.MSN < 0 || p.Part < 0:
 		return fmt.Errorf("negative number: %w", ErrInvalid)

@@ -4,9 +4,9 @@ import "net/http"
 
 // Serve answers a GET or HEAD of an object through net/http, as an event loop
 // would: with conditions, ranges, and waiting as long as the request's context
-// allows.
+// allows. A HEAD never waits.
 func (s *Store) Serve(w http.ResponseWriter, r *http.Request, path string) {
-	f := s.Await(r.Context(), path, ParseDirectives(r.URL.RawQuery))
+	f := s.found(r, path)
 	h := w.Header()
 	switch f.State {
 	case Absent:
@@ -24,4 +24,14 @@ func (s *Store) Serve(w http.ResponseWriter, r *http.Request, path string) {
 		h.Set("ETag", f.Content.ETag)
 		http.ServeContent(w, r, "", f.Object.Modified, f.Content.Reader())
 	}
+}
+
+func (s *Store) found(r *http.Request, path string) Found {
+	if r.Method != http.MethodHead {
+		return s.Await(r.Context(), path, ParseDirectives(r.URL.RawQuery))
+	}
+	if f := s.Find(path, Unasked); f.State != Wait {
+		return f
+	}
+	return Found{State: Absent}
 }

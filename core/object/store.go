@@ -93,11 +93,10 @@ func (s *Store) Grant(name string, prefixes []string, max int64) error {
 // Put stores an object of the owner's in place of the one at its path. What
 // is too much of the owner's goes, the oldest first.
 func (s *Store) Put(owner string, p Put) error {
-	p.Blocks = [][]byte{p.Body}
-	if len(p.Body) == 0 {
-		p.Blocks = nil
+	if len(p.Body) > 0 {
+		p.blocks = [][]byte{p.Body}
 	}
-	size := blocksSize(p.Blocks)
+	size := int64(len(p.Body))
 	if err := s.reserve(owner, size); err != nil {
 		return err
 	}
@@ -201,7 +200,10 @@ func (s *Store) reserve(name string, n int64) error {
 		return fmt.Errorf("reserve room: %w", ErrForbidden)
 	}
 	o.used += n
-	gone := s.shrink(o, nil)
+	var gone []string
+	if n <= o.max { // else the others would go for nothing
+		gone = s.shrink(o, nil)
+	}
 	full := o.used > o.max
 	if full {
 		o.used -= n

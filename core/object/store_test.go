@@ -172,7 +172,7 @@ func TestAwait(t *testing.T) {
 	}
 }
 
-var none = Directives{MSN: -1, Part: -1}
+var none = Unasked
 
 func (s *Store) watched() int {
 	s.mu.RLock()
