@@ -66,9 +66,9 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, dir, name str
 		return
 	}
 	defer root.Close()
-	f, err := openFile(root, name)
+	f, err := s.openFile(root, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		f, err = openFile(root, newestFull(root, name))
+		f, err = s.openFile(root, newestFull(root, name))
 	}
 	if err != nil {
 		s.refuseFile(w, r, err)
@@ -115,7 +115,7 @@ func servable(name string) bool {
 }
 
 // openFile opens a regular file of root.
-func openFile(root *os.Root, name string) (*dataFile, error) {
+func (s *Server) openFile(root *os.Root, name string) (*dataFile, error) {
 	// Not blocking: opening a named pipe would wait for a writer.
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -130,7 +130,7 @@ func openFile(root *os.Root, name string) (*dataFile, error) {
 		return nil, err
 	}
 	d := &dataFile{File: f, name: name, info: info, size: info.Size()}
-	d.findRecord(root)
+	d.findRecord(root, &s.manifests)
 	return d, nil
 }
 

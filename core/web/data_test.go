@@ -355,7 +355,7 @@ func TestManyRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	all := listRecords(root)
+	all := listRecords(root, &manifests{})
 	if len(all) != maxRecords || all[0].Session != "20261121_"+strconv.Itoa(100000+maxRecords+19) {
 		t.Errorf("%d records, the first is %s", len(all), all[0].Session)
 	}
@@ -369,6 +369,7 @@ func FuzzServable(f *testing.F) {
 	if err := os.WriteFile(filepath.Join(filepath.Dir(dir), "outside.mp4"), []byte("secret"), 0o600); err != nil {
 		f.Fatal(err)
 	}
+	s := &Server{}
 	f.Fuzz(func(t *testing.T, name string) {
 		manifestOf(name)
 		if !servable(name) {
@@ -379,7 +380,7 @@ func FuzzServable(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer root.Close()
-		if file, err := openFile(root, name); err == nil {
+		if file, err := s.openFile(root, name); err == nil {
 			t.Errorf("%q opened %s", name, file.Name())
 		}
 	})

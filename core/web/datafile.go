@@ -32,25 +32,25 @@ type dataFile struct {
 }
 
 // findRecord looks up in the manifest how far the file's record is.
-func (f *dataFile) findRecord(root *os.Root) {
+func (f *dataFile) findRecord(root *os.Root, known *manifests) {
 	path := manifestOf(f.name)
 	if path == "" {
 		return
 	}
-	m, ok := readManifest(root, path)
-	if !ok {
+	m := known.read(root, path)
+	if m == nil {
 		return
 	}
-	f.immutable = m.Complete
+	f.immutable = m.complete
 	if !strings.HasSuffix(f.name, ".flv") {
 		return
 	}
-	for _, h := range m.Extra.FLV.Heads {
+	for _, h := range m.heads {
 		if h.File == baseName(f.name) {
 			f.oldHead = h.bytes()
 		}
 	}
-	f.growing = !m.Complete && f.oldHead == nil
+	f.growing = !m.complete && f.oldHead == nil
 }
 
 func baseName(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
@@ -147,7 +147,8 @@ type patched struct {
 
 // Read is io.Reader's.
 func (p *patched) Read(b []byte) (int, error) {
-	n, err := 0, io.EOF
+	var n int
+	var err error
 	if p.at < int64(len(p.head)) {
 		n, err = bytes.NewReader(p.head[p.at:]).Read(b)
 	} else {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -22,17 +24,12 @@ const (
 
 // manifest is what the recorders' manifests tell us.
 type manifest struct {
-	App      string    `json:"app"`
-	Name     string    `json:"name"`
 	Started  time.Time `json:"started"`
-	Ended    time.Time `json:"ended"`
 	Complete bool      `json:"complete"`
 	Parts    []struct {
 		File    string `json:"file"`
 		FromDTS int64  `json:"from_dts"` // ms
 		ToDTS   int64  `json:"to_dts"`
-		Size    int64  `json:"size"`
-		Tracks  string `json:"tracks"`
 	} `json:"parts"`
 	Gaps  []json.RawMessage `json:"gaps"`
 	Extra struct {
@@ -60,18 +57,82 @@ func (h liveHead) bytes() []byte {
 	return bytes.Join([][]byte{h.Head, make([]byte, h.Zeros), h.Tail}, nil)
 }
 
-// readManifest reads one; ok is false if there is none that makes sense.
-func readManifest(root *os.Root, name string) (m manifest, ok bool) {
+// summary is what is kept of a manifest: that of a long session has megabytes.
+type summary struct {
+	started  time.Time
+	complete bool
+	seconds  float64
+	gaps     int
+	later    []string // the later files of an FLV record
+	heads    []liveHead
+}
+
+func (m *manifest) summary() *summary {
+	s := &summary{started: m.Started, complete: m.Complete, gaps: len(m.Gaps), heads: m.Extra.FLV.Heads}
+	for _, p := range m.Parts {
+		s.seconds = max(s.seconds, float64(p.ToDTS-m.Parts[0].FromDTS)/1000)
+		if path.Base(p.File) == p.File && laterPart.MatchString(p.File) {
+			s.later = append(s.later, p.File)
+		}
+	}
+	return s
+}
+
+// manifests keeps what was read. Any goroutine.
+type manifests struct {
+	mu    sync.Mutex
+	known map[string]knownManifest
+}
+
+// knownManifest is a summary and the file that it was made from.
+type knownManifest struct {
+	info    fs.FileInfo
+	summary *summary
+}
+
+// maxManifests is how many are kept; which go for others is left to chance.
+const maxManifests = 2048
+
+// read returns what the manifest at name says, nil if there is none that makes
+// sense. A manifest is replaced as a whole, so it is read once.
+func (m *manifests) read(root *os.Root, name string) *summary {
+	info, err := root.Stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	m.mu.Lock()
+	last, ok := m.known[name]
+	m.mu.Unlock()
+	if ok && os.SameFile(last.info, info) && last.info.ModTime().Equal(info.ModTime()) && last.info.Size() == info.Size() {
+		return last.summary
+	}
+	s := readManifest(root, name)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = make(map[string]knownManifest)
+	}
+	for other := range m.known {
+		if len(m.known) < maxManifests {
+			break
+		}
+		delete(m.known, other)
+	}
+	m.known[name] = knownManifest{info, s}
+	return s
+}
+
+func readManifest(root *os.Root, name string) *summary {
 	f, err := root.Open(name)
 	if err != nil {
-		return m, false
+		return nil
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxManifest))
-	if err != nil || json.Unmarshal(b, &m) != nil {
-		return m, false
+	var m manifest
+	if err := json.NewDecoder(io.LimitReader(f, maxManifest)).Decode(&m); err != nil {
+		return nil
 	}
-	return m, true
+	return m.summary()
 }
 
 // isSession tells names of sessions: YYYYMMDD_HHMMSS, with _2, _3 when that

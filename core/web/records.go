@@ -59,7 +59,7 @@ func (s *Server) serveRecords(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "the list of records is switched off (http.list)")
 		return
 	}
-	body, err := s.records.list(settings.DataDir)
+	body, err := s.records.list(settings.DataDir, &s.manifests)
 	if err != nil {
 		s.log.Error("list the records", "err", err)
 		fail(w, http.StatusInternalServerError, "the records cannot be listed")
@@ -70,7 +70,7 @@ func (s *Server) serveRecords(w http.ResponseWriter, r *http.Request) {
 }
 
 // list is the list of dir as JSON. One request at a time makes it.
-func (l *records) list(dir string) ([]byte, error) {
+func (l *records) list(dir string, known *manifests) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dir == dir && time.Since(l.made) < recordsAge {
@@ -80,7 +80,7 @@ func (l *records) list(dir string) ([]byte, error) {
 	if dir != "" {
 		root, err := os.OpenRoot(dir)
 		if err == nil {
-			all = listRecords(root)
+			all = listRecords(root, known)
 			root.Close()
 		}
 	}
@@ -96,7 +96,7 @@ func (l *records) list(dir string) ([]byte, error) {
 type place struct{ kind, app, name, session, path string }
 
 // listRecords lists the newest sessions below root.
-func listRecords(root *os.Root) []*recordJSON {
+func listRecords(root *os.Root, known *manifests) []*recordJSON {
 	places := findRecords(root.FS())
 	// By session's name, which is its time; all kinds of one beside each other.
 	slices.SortFunc(places, func(a, b place) int {
@@ -113,7 +113,7 @@ func listRecords(root *os.Root) []*recordJSON {
 			all = append(all, &recordJSON{App: strings.ReplaceAll(p.app, "~", "/"), Name: p.name, Session: p.session, Files: []recordFileJSON{}})
 			last = p
 		}
-		all[len(all)-1].add(root, p)
+		all[len(all)-1].add(root, known, p)
 	}
 	return slices.DeleteFunc(all, func(r *recordJSON) bool { return len(r.Files) == 0 })
 }
@@ -154,13 +154,13 @@ var playable = map[string][]struct{ kind, file string }{
 }
 
 // add puts what lies at p into the session.
-func (r *recordJSON) add(root *os.Root, p place) {
+func (r *recordJSON) add(root *os.Root, known *manifests, p place) {
 	manifestPath := path.Join(p.path, manifestName)
 	if p.kind == "flv" {
 		manifestPath = p.path + ".json"
 	}
-	m, ok := readManifest(root, manifestPath)
-	if ok {
+	m := known.read(root, manifestPath)
+	if m != nil {
 		r.describe(m)
 	}
 	if p.kind != "flv" {
@@ -170,25 +170,23 @@ func (r *recordJSON) add(root *os.Root, p place) {
 		return
 	}
 	r.addFile(root, "flv", p.path)
-	for _, part := range m.Parts {
-		if laterPart.MatchString(part.File) && path.Base(part.File) == part.File {
-			r.addFile(root, "flv", path.Join(path.Dir(p.path), part.File))
-		}
+	if m == nil {
+		return
+	}
+	for _, file := range m.later {
+		r.addFile(root, "flv", path.Join(path.Dir(p.path), file))
 	}
 }
 
 // describe takes over what a manifest says. Several recorders' agree, up to
 // what each of them missed.
-func (r *recordJSON) describe(m manifest) {
+func (r *recordJSON) describe(m *summary) {
 	if r.Started == "" {
-		r.Started, r.Complete = sinceText(m.Started), true
+		r.Started, r.Complete = sinceText(m.started), true
 	}
-	r.Complete = r.Complete && m.Complete
-	r.Gaps = max(r.Gaps, len(m.Gaps))
-	if n := len(m.Parts); n > 0 {
-		ms := m.Parts[n-1].ToDTS - m.Parts[0].FromDTS
-		r.Seconds = max(r.Seconds, math.Round(float64(ms)/100)/10)
-	}
+	r.Complete = r.Complete && m.complete
+	r.Gaps = max(r.Gaps, m.gaps)
+	r.Seconds = max(r.Seconds, math.Round(m.seconds*10)/10)
 }
 
 func (r *recordJSON) addFile(root *os.Root, kind, name string) {

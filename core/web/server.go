@@ -71,12 +71,13 @@ type Options struct {
 // deadline: a download may be long, and a peer that stops reading is ended by
 // the TCP_USER_TIMEOUT that the loop sets on every socket.
 type Server struct {
-	opts     Options
-	log      *slog.Logger
-	settings atomic.Pointer[Settings]
-	pages    pages
-	records  records
-	http     *http.Server
+	opts      Options
+	log       *slog.Logger
+	settings  atomic.Pointer[Settings]
+	pages     pages
+	manifests manifests
+	records   records
+	http      *http.Server
 }
 
 // New checks o and returns a Server that is not yet running.
