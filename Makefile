@@ -75,7 +75,9 @@ soak: go need-test ui ## Run the server under random use for SOAK (30m); SOAK_SE
 	MILLRACE_TEST_SOAK=$(SOAK) MILLRACE_TEST_SOAK_SEED=$(SOAK_SEED) go test -count=1 -v -timeout 0 -run '^TestSoak$$' ./cmd/millrace
 
 .PHONY: bench
-bench: go ui ## Run the benchmarks of the core
+bench: build ## Measure the server against the floor and nginx (FULL=1: two hours), then the parts
+	@.ci/deps bench
+	bin/millrace bench compare $(if $(FULL),-full)
 	go test -run '^$$' -bench . -benchmem ./core/...
 
 .PHONY: clean

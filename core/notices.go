@@ -12,7 +12,7 @@ import (
 // ended adds up the counters of streams that are no more.
 type ended struct {
 	framesIn, framesOut, dropped, gaps, skips, corrections, gopDrops atomic.Uint64
-	pressureTold                                                     atomic.Int64 // unix ns
+	pressureTold                                                     atomic.Int64 // ns since the start
 }
 
 // notice logs what happened to a stream, and tells the loops of new ones. It
@@ -43,7 +43,7 @@ func (s *Server) notice(n stream.Notice) {
 
 // pressure tells, at most once a second, that backlogs were let go.
 func (s *Server) pressure(log *slog.Logger, freed int64) {
-	now := time.Now().UnixNano()
+	now := int64(time.Since(s.started))
 	last := s.ended.pressureTold.Load()
 	if now-last < int64(time.Second) || !s.ended.pressureTold.CompareAndSwap(last, now) {
 		return

@@ -246,7 +246,7 @@ func needURL(url string) error {
 }
 
 func benchCompare(c *benchCommand, stderr io.Writer) {
-	full := c.flags.Bool("full", false, "all of core/BENCHMARKS.md, an hour and a half; otherwise three minutes")
+	full := c.flags.Bool("full", false, "all of core/BENCHMARKS.md, two hours; otherwise ten minutes")
 	server := c.flags.String("server", "", "the server's program (default this one)")
 	grid := gridFlags(c.flags)
 	pairs := c.flags.Int("pairs", 0, "runs of server and floor, in turn")

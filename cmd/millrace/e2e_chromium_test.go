@@ -44,6 +44,35 @@ func TestChromium(t *testing.T) {
 	}
 }
 
+// TestChromiumCodecs plays what came by Enhanced RTMP and a browser decodes.
+func TestChromiumCodecs(t *testing.T) {
+	t.Parallel()
+	heavy(t)
+	srv := startServer(t, nil)
+	for name, codecs := range map[string][2]string{"av1": {"av1", ""}, "opus": {"h264", "opus"}, "both": {"av1", "opus"}} {
+		t.Run(name, func(t *testing.T) {
+			tags := makeClip(t, codecs[0]).tags(enhancedForm)
+			if codecs[1] != "" {
+				tags = interleave(tags, makeClip(t, codecs[1]).tags(enhancedForm))
+			}
+			srv.feed(t, "live/"+name, tags)
+			info := srv.waitStreamThat(t, "live/"+name, "is ready", func(s *streamInfo) bool { return s.FramesIn > 20 })
+			if info.Video.Codec != codecs[0] || info.Audio.Codec != codecs[1] {
+				t.Errorf("the stream is %q and %q", info.Video.Codec, info.Audio.Codec)
+			}
+			ctx := startChromium(t)
+			page := "http://" + srv.http[0] + "/?stream=live/" + name + "&via=http"
+			if err := chromedp.Run(ctx, chromedp.Navigate(page), chromedp.WaitReady("#video")); err != nil {
+				t.Fatalf("open the page: %v", err)
+			}
+			first := waitPicture(t, ctx, picture0)
+			waitPicture(t, ctx, func(p pictureState) bool {
+				return p.Time > first.Time+2 && p.Decoded > first.Decoded+40 && p.Width == 160
+			})
+		})
+	}
+}
+
 // TestChromiumClick plays a stream from the page's list.
 func TestChromiumClick(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -112,5 +113,6 @@ func machineMemory() conf.Size {
 			total = min(total, n)
 		}
 	}
-	return conf.Size(total)
+	// What Go itself was told to stay below, by GOMEMLIMIT.
+	return conf.Size(min(total, debug.SetMemoryLimit(-1)))
 }

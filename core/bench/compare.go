@@ -38,19 +38,20 @@ type Grid struct {
 	Windows   []string // stream.merge_window
 }
 
-// Quick are the options of a comparison of about three minutes.
+// Quick are the options of a comparison of about ten minutes.
 func Quick() CompareOptions {
 	return CompareOptions{
-		Grids: []Grid{{Viewers: []int{100, 1000, 5000}, Protocols: []Protocol{HTTPFLV, RTMP}, Windows: []string{"auto"}}},
+		Grids: []Grid{{Viewers: []int{100, 1000, 5000, 10000}, Protocols: []Protocol{HTTPFLV, RTMP, WSFLV}, Windows: []string{"auto"}}},
 		Pairs: 1, Publishers: 500, Duration: 5 * time.Second, Nginx: true,
 	}
 }
 
-// Full are the options of a comparison of an hour and a half.
+// Full are the options of a comparison of two hours.
 func Full() CompareOptions {
 	return CompareOptions{
 		Grids: []Grid{
 			{Viewers: []int{100, 1000, 2000, 5000, 10000}, Protocols: []Protocol{HTTPFLV, RTMP, WSFLV}, Windows: []string{"auto"}},
+			{Viewers: []int{19000}, Protocols: []Protocol{HTTPFLV}, Windows: []string{"auto"}},
 			{Viewers: []int{1000, 2000}, Protocols: []Protocol{HTTPFLV, RTMP}, Windows: []string{"0s", "60ms", "120ms", "200ms"}},
 		},
 		Pairs: 5, Publishers: 500, Duration: 10 * time.Second, Nginx: true,

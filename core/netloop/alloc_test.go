@@ -89,17 +89,22 @@ func newFanOut(t testing.TB, viewers int, key groupKey, size int) *fanOut {
 
 // step publishes a frame and serves it to all viewers.
 func (x *fanOut) step(t testing.TB) {
-	x.feed.benchFrame(media.Video, x.frame)
-	x.feed.pub.Stream.Wake()
-	x.pass()
-	for len(x.fanout.todo) > x.fanout.next {
-		x.serve()
-	}
+	x.publishOne()
 	if len(x.fanout.blocked) > 0 {
 		t.Fatal("a socket is full")
 	}
 	if n := drainSockets(x.far, x.buf); n < len(x.far)*len(x.frame) {
 		t.Fatalf("%d bytes came out for %d viewers", n, len(x.far))
+	}
+}
+
+// publishOne publishes a frame and serves it to all viewers.
+func (x *fanOut) publishOne() {
+	x.feed.benchFrame(media.Video, x.frame)
+	x.feed.pub.Stream.Wake()
+	x.pass()
+	for len(x.fanout.todo) > x.fanout.next {
+		x.serve()
 	}
 }
 

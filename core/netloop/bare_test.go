@@ -30,7 +30,7 @@ func newBare(t testing.TB, change func(*Settings)) *bare {
 	}
 	e := &Engine{log: slog.New(&logBook{}), options: Options{ChunkSize: 4096, Streams: b.streams}}
 	e.settings.Store(&s)
-	b.loop = &loop{engine: e, conns: map[uint64]*conn{}, subs: map[*stream.Stream]*sub{}}
+	b.loop = &loop{engine: e, conns: map[uint64]*conn{}, subs: map[*stream.Stream]*sub{}, writev: writev}
 	b.clock = &clock{now: e.Now, due: never, fd: -1}
 	b.wheel.due, b.fanout.scanDue = never, never
 	b.waiting.init(b.loop)

@@ -21,6 +21,23 @@ func (l *loop) block(c *conn) {
 	if c.blocked || c.dead {
 		return
 	}
+	if !l.watch(c) {
+		return
+	}
+	l.setBlocked(c)
+}
+
+// blockUntilScan has c wait for the next look at those who are blocked: the
+// kernel is out of memory for sockets, and tells nobody when it has some.
+func (l *loop) blockUntilScan(c *conn) {
+	if !c.blocked && !c.dead {
+		c.hungry = true
+		l.setBlocked(c)
+	}
+}
+
+// watch has the drain epoll tell when c's socket takes bytes again.
+func (l *loop) watch(c *conn) bool {
 	if !c.armed {
 		c.slot = l.slots.take(c)
 	}
@@ -29,9 +46,14 @@ func (l *loop) block(c *conn) {
 			l.slots.give(c.slot)
 		}
 		c.kill(causeServer, "watch socket: "+err.Error())
-		return
+		return false
 	}
-	c.armed, c.blocked = true, true
+	c.armed = true
+	return true
+}
+
+func (l *loop) setBlocked(c *conn) {
+	c.blocked = true
 	c.blockedAt = len(l.fanout.blocked)
 	l.fanout.blocked = append(l.fanout.blocked, c)
 	if l.fanout.scanDue == never {
@@ -44,7 +66,7 @@ func (l *loop) unblock(c *conn) {
 	if !c.blocked {
 		return
 	}
-	c.blocked = false
+	c.blocked, c.hungry = false, false
 	list := l.fanout.blocked
 	last := list[len(list)-1]
 	list[c.blockedAt], last.blockedAt = last, c.blockedAt
@@ -107,6 +129,9 @@ func (l *loop) scanBlocked(now int64) {
 		}
 		if stalled {
 			c.kill(causeStalled, "stalled: the socket took no byte for "+viewers.StallTimeout.String()+" (stream.stall_timeout)")
+		} else if c.hungry {
+			l.unblock(c)
+			l.guard(c, c.flush)
 		}
 	}
 	if len(l.fanout.blocked) > 0 {

@@ -1,9 +1,10 @@
 package netloop
 
 import (
+	"golang.org/x/sys/unix"
+
 	"github.com/millrace/millrace/core/httpflv"
 	"github.com/millrace/millrace/core/object"
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -51,11 +52,14 @@ func (c *conn) flushBody() bool {
 // writeBody makes one write. ok is false when the socket takes no more.
 func (c *conn) writeBody() (n int, ok bool) {
 	iov := c.bodyVecs()
-	n, errno := writev(c.fd, iov)
+	n, errno := c.loop.writev(c.fd, iov)
 	clear(iov)
 	switch {
 	case errno == unix.EAGAIN:
 		c.loop.block(c)
+		return 0, false
+	case errno == unix.ENOBUFS || errno == unix.ENOMEM:
+		c.loop.blockUntilScan(c)
 		return 0, false
 	case errno != 0:
 		c.kill(causePeer, reasonOf(errno))

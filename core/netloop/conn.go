@@ -49,7 +49,9 @@ type conn struct {
 	rest     int
 	progress int64 // when the socket last took bytes, ns
 	// blocked: the socket is full. It stands at blockedAt in the loop's list.
+	// hungry: it is so for want of kernel memory, of which nobody tells.
 	blocked   bool
+	hungry    bool
 	armed     bool // the drain epoll knows it
 	blockedAt int
 	slot      slot
@@ -227,6 +229,10 @@ func (c *conn) flush() {
 		}
 		if err == unix.EAGAIN {
 			c.loop.block(c)
+			return
+		}
+		if err == unix.ENOBUFS || err == unix.ENOMEM {
+			c.loop.blockUntilScan(c)
 			return
 		}
 		if err != nil {

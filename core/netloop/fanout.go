@@ -282,8 +282,12 @@ func (l *loop) write(v *viewer, b *batch, iov []unix.Iovec, bytes int, now int64
 	if bytes == 0 {
 		return
 	}
-	n, errno := writev(v.conn.fd, iov)
+	n, errno := l.writev(v.conn.fd, iov)
 	l.stats.writes.Add(1)
+	if errno == unix.ENOBUFS || errno == unix.ENOMEM {
+		l.blockUntilScan(v.conn)
+		return
+	}
 	if errno != 0 && errno != unix.EAGAIN {
 		v.conn.kill(causePeer, reasonOf(errno))
 		return

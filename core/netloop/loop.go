@@ -32,6 +32,8 @@ type loop struct {
 	window  window
 	slots   slots
 	stats   loopStats
+	// writev is the system call; a test has it fail.
+	writev func(fd int, iov []unix.Iovec) (n int, errno unix.Errno)
 	// passTask is a pass, ready to be posted.
 	passTask *task
 
@@ -49,7 +51,7 @@ type loop struct {
 
 func newLoop(e *Engine, index int, el gnet.EventLoop) (*loop, error) {
 	l := &loop{
-		engine: e, index: index, el: el,
+		engine: e, index: index, el: el, writev: writev,
 		conns: make(map[uint64]*conn),
 		subs:  make(map[*stream.Stream]*sub),
 	}

@@ -58,6 +58,24 @@ func (s *Session) RejectPlay(streamID uint32, code, description string) error {
 	return nil
 }
 
+// RedirectPlay sends the player to another URL, as SRS does: there is no word
+// for it in the specification, and who does not know this one is refused.
+func (s *Session) RedirectPlay(streamID uint32, url string) error {
+	if _, err := s.decide(playing, streamID); err != nil {
+		return err
+	}
+	o := info(CodeConnectRejected, "redirected")
+	o.Props = append(o.Props, amf.Property{Name: "ex", Value: &amf.Object{Props: []amf.Property{
+		{Name: "code", Value: redirectCode},
+		{Name: "redirect", Value: url},
+	}}})
+	s.call(streamID, "onStatus", 0, nil, o)
+	return nil
+}
+
+// redirectCode is HTTP's "Found".
+const redirectCode = 302
+
 // EndPlay tells the player that the stream is over, with CodePlayUnpublish as
 // a rule. It does nothing if the player has stopped. Some players end at the
 // one message, some at the other, so there are both; the caller closes after
