@@ -17,6 +17,8 @@ type Config struct {
 	Admin  Admin
 	Limits Limits
 	Stream Stream
+
+	PluginSocket PluginSocket
 }
 
 // Server is the process as a whole.
@@ -53,6 +55,14 @@ type HTTP struct {
 type Admin struct {
 	Listen string // "": no admin listener
 	Token  string // bearer token; "" only on loopback
+}
+
+// PluginSocket is where programs that the server did not start read events and
+// streams.
+type PluginSocket struct {
+	Path  string // "": nowhere
+	Mode  Mode
+	Token string
 }
 
 // Limits bounds what one peer, and all peers together, may take.
@@ -110,6 +120,8 @@ func Default() Config {
 		Admin:  Admin{Listen: "127.0.0.1:8502"},
 		Limits: defaultLimits(),
 		Stream: defaultStream(),
+
+		PluginSocket: PluginSocket{Mode: "0660"},
 	}
 }
 

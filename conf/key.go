@@ -55,7 +55,7 @@ type binding struct {
 }
 
 // secret reports whether the key's value must stay out of logs.
-func (b binding) secret() bool { return b.name == adminToken }
+func (b binding) secret() bool { return b.name == adminToken || b.name == pluginToken }
 
 // The keys that are named elsewhere than in the table.
 const (
@@ -64,6 +64,8 @@ const (
 	dataDir     = "server.data_dir"
 	stateDir    = "server.state_dir"
 	wwwDir      = "http.www_dir"
+	pluginPath  = "plugin_socket.path"
+	pluginToken = "plugin_socket.token"
 )
 
 // bind is the table of keys: decoding, environment, manual and Diff all go
@@ -76,7 +78,8 @@ func bind(c *Config) []binding {
 	all = append(all, bindHTTP(&c.HTTP)...)
 	all = append(all, bindAdmin(&c.Admin)...)
 	all = append(all, bindLimits(&c.Limits)...)
-	return append(all, bindStream(&c.Stream)...)
+	all = append(all, bindStream(&c.Stream)...)
+	return append(all, bindPluginSocket(&c.PluginSocket)...)
 }
 
 func bindServer(s *Server) []binding {
@@ -158,6 +161,14 @@ func bindStream(s *Stream) []binding {
 		{"stream.memory", Live, memory(&s.Memory, 1*MiB, 64*TiB)},
 		{"stream.max_lag", Live, duration(&s.MaxLag, 10*Millisecond, Hour)},
 		{"stream.stall_timeout", Live, duration(&s.StallTimeout, 10*Millisecond, 24*Hour)},
+	}
+}
+
+func bindPluginSocket(p *PluginSocket) []binding {
+	return []binding{
+		{pluginPath, Restart, socketPath(&p.Path)},
+		{"plugin_socket.mode", Restart, mode(&p.Mode)},
+		{pluginToken, Restart, token(&p.Token)},
 	}
 }
 

@@ -80,7 +80,8 @@ func TestManualStrictRule(t *testing.T) {
 
 func TestReload(t *testing.T) {
 	t.Parallel()
-	want := []string{"server.loops", "server.data_dir", "server.state_dir", "log.format", "rtmp.listen", "rtmp.chunk_size", "http.listen", "admin.listen"}
+	want := []string{"server.loops", "server.data_dir", "server.state_dir", "log.format", "rtmp.listen", "rtmp.chunk_size", "http.listen", "admin.listen",
+		"plugin_socket.path", "plugin_socket.mode", "plugin_socket.token"}
 	var got []string
 	for _, key := range Keys() {
 		if key.Reload == Restart {

@@ -32,7 +32,12 @@ type Options struct {
 	Admin      string
 	// ChunkSize is the size of the RTMP chunks sent, in bytes.
 	ChunkSize int
-	Live      Live
+	// PluginDir is the folder of the socket for the server's own plugins, made
+	// if it is not there and closed to everybody else ("": no socket);
+	// PluginSocket is the one for other processes.
+	PluginDir    string
+	PluginSocket PluginSocket
+	Live         Live
 	// Reload reads the configuration again and puts it in force.
 	Reload func() ([]admin.Change, error)
 }
@@ -60,6 +65,9 @@ type Server struct {
 	web     *web.Server
 	admin   *admin.Admin
 	lns     []*netloop.Listener
+	hub     hub
+	tokens  tokens
+	plugins pluginFront
 
 	draining                 atomic.Bool
 	reloadsOK, reloadsFailed atomic.Uint64
@@ -72,6 +80,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{options: o, log: o.Logger, objects: object.New(time.Now), started: time.Now()}
 	s.live.Store(&o.Live)
+	s.plugins.handoff = web.NewHandoff(&net.UnixAddr{Net: "unix"})
 	s.streams = stream.NewRegistry(o.Live.Streams, s.notice)
 	if err := s.start(); err != nil {
 		s.abort()
@@ -89,8 +98,12 @@ func (s *Server) start() error {
 		Logger: s.log, Loops: s.options.Loops, ChunkSize: s.options.ChunkSize,
 		Streams: s.streams, Settings: s.options.Live.net(),
 		Objects: s.objects, HTTP: s.handoff.Deliver, Reserved: httpflv.Reserved,
+		Events: &s.hub, Grant: s.grant, PluginHTTP: s.deliverPlugin,
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.startPlugins(); err != nil {
 		return err
 	}
 	if err := s.listen(); err != nil {
@@ -158,6 +171,8 @@ func (s *Server) abort() {
 	for _, ln := range s.lns {
 		ln.Close()
 	}
+	s.plugins.stopListening()
+	s.plugins.close(context.Background())
 	if s.engine != nil {
 		s.engine.Close()
 	}
@@ -237,12 +252,14 @@ func (s *Server) shutdown(web *part) error {
 	for _, ln := range s.lns {
 		ln.Close()
 	}
+	s.plugins.stopListening()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	web.cancel()
 	if err := s.engine.Drain(ctx); err != nil {
 		s.log.Warn("connections were cut off", "reason", err.Error())
 	}
+	s.plugins.close(ctx)
 	var err error
 	select {
 	case err = <-web.failed:

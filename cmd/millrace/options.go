@@ -23,7 +23,10 @@ func options(c conf.Config, log *slog.Logger) core.Options {
 		Logger: log, Version: version, Loops: loops(c.Server.Loops),
 		RTMP: addresses(c.RTMP.Listen), HTTP: addresses(c.HTTP.Listen), Admin: c.Admin.Listen,
 		ChunkSize: c.RTMP.ChunkSize,
-		Live:      live(c),
+		PluginSocket: core.PluginSocket{
+			Path: c.PluginSocket.Path, Mode: c.PluginSocket.Mode.Perm(), Token: c.PluginSocket.Token,
+		},
+		Live: live(c),
 	}
 }
 

@@ -41,7 +41,7 @@ func families(version string) []family {
 		"millrace_build_info", gauge, []string{"version", "go_version"}, "Always 1; the labels tell the build.",
 		func(_ *Stats, out sink) { out.value(1, version, runtime.Version()) },
 	}}
-	for _, group := range [][]family{connectionFamilies(), streamFamilies(), loopFamilies(), processFamilies()} {
+	for _, group := range [][]family{connectionFamilies(), streamFamilies(), pluginFamilies(), loopFamilies(), processFamilies()} {
 		all = append(all, group...)
 	}
 	return all
@@ -101,6 +101,27 @@ func streamFamilies() []family {
 			}},
 		{"millrace_ingest_to_socket_seconds", histogram, nil, "From a frame's arrival to its last byte taken by a viewer's socket.",
 			func(s *Stats, out sink) { out.histogram(s.IngestToSocket) }},
+	}
+}
+
+func pluginFamilies() []family {
+	return []family{
+		{"millrace_feeds", gauge, nil, "Streams that plugins read, once for each.",
+			single(func(s *Stats) float64 { return float64(s.PluginFeeds) })},
+		{"millrace_feed_bytes_total", counter, nil, "Bytes of streams that plugins took.",
+			single(func(s *Stats) float64 { return float64(s.PluginBytes) })},
+		{"millrace_feed_frames_total", counter, nil, "Frames delivered to plugins, once for each.",
+			single(func(s *Stats) float64 { return float64(s.PluginFrames) })},
+		{"millrace_feed_gaps_total", counter, nil, "Gaps that plugins were told of.",
+			single(func(s *Stats) float64 { return float64(s.PluginGaps) })},
+		{"millrace_feed_missed_frames_total", counter, nil, "Frames in those gaps.",
+			single(func(s *Stats) float64 { return float64(s.PluginFramesGap) })},
+		{"millrace_feed_backlog_bytes", gauge, []string{"plugin"}, "What the rings keep past their own caps for a plugin that is slow.",
+			func(s *Stats, out sink) {
+				for name, n := range s.PluginBacklog {
+					out.value(float64(n), name)
+				}
+			}},
 	}
 }
 

@@ -33,6 +33,14 @@ type Stats struct {
 	GOPCacheDrops uint64
 	ObjectBytes   map[string]int64 // held for each plugin
 
+	// Plugins: streams that they read, bytes and frames that they got, gaps
+	// that they were told of and the frames in them, and what the rings keep
+	// for those that are slow, by plugin.
+	PluginFeeds                 int64
+	PluginBytes, PluginFrames   uint64
+	PluginGaps, PluginFramesGap uint64
+	PluginBacklog               map[string]int64
+
 	Loops          []LoopStats // the index is the label
 	IngestToSocket Histogram   // arrival of a frame to its last byte taken by a socket
 

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -53,4 +54,19 @@ func constants(t *testing.T) (groups []map[string]string) {
 		groups = append(groups, group)
 	}
 	return groups
+}
+
+// TestAllNames holds the list equal to the constants.
+func TestAllNames(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, value := range constants(t)[0] {
+		want = append(want, value)
+	}
+	got := Names()
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }

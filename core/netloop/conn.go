@@ -37,6 +37,7 @@ type conn struct {
 	fd      int
 	handler handler
 	viewer  *viewer
+	tap     *tap
 	timer   timer
 	since   int64 // ns
 
@@ -183,6 +184,7 @@ func (c *conn) closed(err error) {
 		c.engine.viewerStopped(v, c.reason)
 		l.detach(v)
 	}
+	c.tellClose()
 	l.unblock(c)
 	l.release(c)
 	l.wheel.remove(c)
@@ -212,6 +214,10 @@ func (c *conn) send(b []byte) {
 // flush sends what waits, as far as the socket takes it.
 func (c *conn) flush() {
 	if c.dead || c.blocked {
+		return
+	}
+	if c.tap != nil {
+		c.loop.visitTap(c.tap)
 		return
 	}
 	if c.viewer != nil {

@@ -39,6 +39,14 @@ type Options struct {
 	// Objects are served from memory below the reserved first segments; nil:
 	// there are none.
 	Objects *object.Store
+	// Grant says what the holder of a plugin's token may have; false: it is no
+	// token. It may be called on any goroutine and must not block. nil: none.
+	Grant func(token string) (Grant, bool)
+	// PluginHTTP takes each connection of a plugin whose request is not for a
+	// live URL, with the bytes read so far. It must not block.
+	PluginHTTP func(c net.Conn, prefix []byte) error
+	// Events takes the notices of viewers and connections; nil: nobody does.
+	Events Events
 	// Reserved reports whether a first path segment can be no app; nil: none.
 	Reserved func(first string) bool
 }

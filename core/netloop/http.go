@@ -228,6 +228,7 @@ func (h *httpConn) serve(s *stream.Stream) {
 	v := c.loop.attach(c, s, key, h.live.Start == httpflv.StartLive, h)
 	v.userAgent = clip(h.head.Get("User-Agent"))
 	c.engine.viewerStarted(v)
+	c.engine.tellViewer(v, h.head.RawQuery)
 	// A viewer stays for hours: what its request said is not kept.
 	h.head, h.live, h.key = httpflv.Head{}, httpflv.Live{}, s.Key
 	if h.ws != nil && len(h.buf) > 0 {

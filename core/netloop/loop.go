@@ -32,6 +32,7 @@ type loop struct {
 	window  window
 	slots   slots
 	stats   loopStats
+	taps    taps
 	// writev is the system call; a test has it fail.
 	writev func(fd int, iov []unix.Iovec) (n int, errno unix.Errno)
 	// passTask is a pass, ready to be posted.
@@ -59,6 +60,7 @@ func newLoop(e *Engine, index int, el gnet.EventLoop) (*loop, error) {
 	l.objects.init(l)
 	l.wheel.due, l.fanout.scanDue = never, never
 	l.window.init(e.Settings())
+	l.initTaps()
 	l.passTask = &task{l, l.pass}
 	var err error
 	if l.clock, err = newClock(e.Now); err != nil {
@@ -136,6 +138,9 @@ func (l *loop) wakeStream(s *stream.Stream) {
 	if l.pending.Load() {
 		l.pass()
 	}
+	if l.taps.pending.Load() {
+		l.collectTaps()
+	}
 }
 
 // wake notes that sub has news. Any goroutine.
@@ -160,6 +165,9 @@ func (l *loop) onClock() {
 	if now >= l.fanout.scanDue {
 		l.scanBlocked(now)
 	}
+	if now >= l.taps.due {
+		l.tickTaps(now)
+	}
 	if len(l.waiting.due) > 0 {
 		l.waiting.goOn()
 	}
@@ -174,7 +182,7 @@ func (l *loop) onClock() {
 // rearm asks the clock for the next moment that something is due. Viewers to
 // be visited are due at once; while serve is at it, that is its own business.
 func (l *loop) rearm() {
-	due := min(l.wheel.due, l.fanout.scanDue)
+	due := min(l.wheel.due, l.fanout.scanDue, l.taps.due)
 	if l.ticking.Load() {
 		due = min(due, l.fanout.slotDue)
 	}

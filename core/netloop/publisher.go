@@ -28,6 +28,7 @@ func newPublisher(h *rtmpConn, k stream.Key, ev rtmp.EventPublish) (*publisher, 
 	pub, err := c.engine.options.Streams.Publish(k, stream.Publisher{
 		Peer: c.peer.Addr().String(), Query: ev.Query,
 		ID: c.idString(), Protocol: string(c.protocol), RemoteAddr: c.peer.String(),
+		TCURL: h.tcURL, PageURL: h.pageURL, FlashVer: h.flashVer,
 		Evict:    func(reason string) { c.loop.post(func() { h.evicted(p, reason) }) },
 		Metadata: flv.Metadata{}.Live,
 	}, c.loop.now())

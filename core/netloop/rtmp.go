@@ -12,10 +12,11 @@ import (
 
 // rtmpConn is an RTMP connection: the session parses, this acts.
 type rtmpConn struct {
-	conn     *conn
-	session  *rtmp.Session
-	phase    rtmp.State // that the deadline is for
-	flashVer string
+	conn    *conn
+	session *rtmp.Session
+	phase   rtmp.State // that the deadline is for
+	// What the client says of itself.
+	flashVer, tcURL, pageURL string
 
 	publisher *publisher
 
@@ -90,7 +91,7 @@ func (h *rtmpConn) on(ev rtmp.Event) {
 			h.publisher.write(ev.Kind, ev.Timestamp, ev.Room)
 		}
 	case rtmp.EventConnect:
-		h.flashVer = ev.FlashVer
+		h.flashVer, h.tcURL, h.pageURL = ev.FlashVer, ev.TcURL, ev.PageURL
 		h.verdict(h.session.AcceptConnect())
 	case rtmp.EventPublish:
 		h.onPublish(ev)

@@ -64,6 +64,7 @@ func (h *rtmpConn) begin(s *stream.Stream) {
 	v := c.loop.attach(c, s, key, live, h)
 	v.userAgent = h.flashVer
 	c.engine.viewerStarted(v)
+	c.engine.tellViewer(v, h.play.Query)
 }
 
 // greet appends nothing: the session has answered the play already.

@@ -1,12 +1,17 @@
 package stream
 
-import "github.com/millrace/millrace/core/media"
+import (
+	"time"
+
+	"github.com/millrace/millrace/core/media"
+)
 
 // Info is a stream as it is now, for people.
 type Info struct {
 	Key       Key
 	ID        uint64
-	Session   uint64
+	Session   string // ULID
+	Started   time.Time
 	Since     int64 // ns on the clock that the registry was told of
 	Lost      bool
 	Publisher Publisher // the zero value when lost
@@ -24,7 +29,7 @@ type Info struct {
 func (s *Stream) Info() Info {
 	c := &s.counters
 	i := Info{
-		Key: s.Key, ID: s.ID, Since: s.Since, State: s.State(),
+		Key: s.Key, ID: s.ID, Session: s.Session, Started: s.Started, Since: s.Since, State: s.State(),
 		BytesIn: c.BytesIn.Load(), BytesOut: c.BytesOut.Load(), FramesIn: c.FramesIn.Load(),
 		Corrections: c.Corrections.Load(), Dropped: c.Dropped.Load(),
 	}
@@ -33,7 +38,6 @@ func (s *Stream) Info() Info {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i.Session = s.session
 	i.Lost = s.pub == nil
 	if s.pub != nil {
 		i.Publisher = s.pub.Publisher

@@ -184,7 +184,7 @@ func (l *life) holds() {
 	if gop := gopStart(s); gop != 0 && !(s.At(gop) != nil && s.At(gop).Is(media.Keyframe)) {
 		l.t.Fatalf("the cached GOP begins at %d: %+v", gop, s.At(gop))
 	}
-	if n := s.backlog(false); n < 0 || n > sum {
+	if n := s.backlog(laggards); n < 0 || n > sum {
 		l.t.Fatalf("a backlog of %d bytes of %d", n, sum)
 	}
 }
