@@ -285,7 +285,7 @@ func TestGate(t *testing.T) {
 	if err := objects.Grant("p", []string{"hls"}, 1<<20); err != nil {
 		t.Fatal(err)
 	}
-	if err := objects.Put("p", object.Put{Path: "hls/live/cam/o.ts", Body: []byte("object")}); err != nil {
+	if err := objects.Put("p", object.Put{Path: "hls/live/cam/o.ts", Body: []byte("object"), TTL: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	gate := gateFunc(func(r *http.Request) Decision {
