@@ -31,8 +31,8 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 
 	log.Info("millrace starts", "version", version, "config", absolute(file), "data_dir", absolute(c.Server.DataDir),
 		"pid", os.Getpid(), "descriptors", raiseDescriptors())
-	r := &reloader{file: file, current: c, level: level}
 	o := options(c, log)
+	r := &reloader{file: file, current: c, level: level, dataDir: o.Live.Web.DataDir}
 	spareProcs(o.Loops)
 	o.Reload = r.reload
 	server, err := core.New(o)
@@ -57,6 +57,8 @@ type reloader struct {
 	file   string
 	server *core.Server
 	level  *slog.LevelVar
+	// dataDir is the one that was set at the start.
+	dataDir string
 
 	mu      sync.Mutex
 	current conf.Config
@@ -71,7 +73,9 @@ func (r *reloader) reload() ([]admin.Change, error) {
 	if err != nil {
 		return nil, reloadError{err}
 	}
-	if err := r.server.Apply(live(next)); err != nil {
+	l := live(next)
+	l.Web.DataDir = r.dataDir // recorders go on there until a restart
+	if err := r.server.Apply(l); err != nil {
 		return nil, err
 	}
 	r.level.Set(next.Log.Level.Slog())
