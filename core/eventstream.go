@@ -46,10 +46,13 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := &eventReader{queue: make(chan event.Event, eventQueue), w: w, flush: http.NewResponseController(w).Flush}
-	cancel := s.hub.subscribe(q.take, names...)
+	cancel := s.hub.subscribe(named(names), q.take)
 	defer cancel()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-cache")
+	if r.Method == http.MethodHead {
+		return
+	}
 	if r.URL.Query().Get("live") == "1" {
 		for _, e := range s.StreamEvents() {
 			if q.write(e) != nil {

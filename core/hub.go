@@ -20,19 +20,15 @@ type hub struct {
 
 // sink is who wants to be told.
 type sink struct {
+	wants func(name string) bool
 	tell  func(event.Event)
-	names []string // none: all
 }
 
-func (k *sink) wants(name string) bool {
-	return len(k.names) == 0 || slices.Contains(k.names, name)
-}
-
-// subscribe has tell called with each event of the names given, or all if none
-// are, until cancel is called: after that it may still be called once more. It
-// must not block, and may run with a stream's lock held.
-func (h *hub) subscribe(tell func(event.Event), names ...string) (cancel func()) {
-	k := &sink{tell: tell, names: names}
+// subscribe has tell called with each event whose name is wanted, until cancel
+// is called: meanwhile it may be called once more. Neither function may block,
+// and both may run with a stream's lock held.
+func (h *hub) subscribe(wants func(name string) bool, tell func(event.Event)) (cancel func()) {
+	k := &sink{wants, tell}
 	h.change(func(all []*sink) []*sink { return append(all, k) })
 	return func() {
 		h.change(func(all []*sink) []*sink {
@@ -52,24 +48,29 @@ func (h *hub) change(f func([]*sink) []*sink) {
 	h.sinks.Store(&next)
 }
 
-// Wanted reports whether anybody wants events of a name: else there is no need
+// Wants reports whether anybody wants events of a name: else there is no need
 // to make one.
-func (h *hub) Wanted(name string) bool {
+func (h *hub) Wants(name string) bool {
 	all := h.sinks.Load()
 	return all != nil && slices.ContainsFunc(*all, func(k *sink) bool { return k.wants(name) })
 }
 
-// Tell hands e to all who want it.
-func (h *hub) Tell(e event.Event) {
+// Notify hands e to all who want it.
+func (h *hub) Notify(e *event.Event) {
 	all := h.sinks.Load()
 	if all == nil {
 		return
 	}
 	for _, k := range *all {
 		if k.wants(e.Event) {
-			k.tell(e)
+			k.tell(*e)
 		}
 	}
+}
+
+// named wants events of the names given, or all if none are.
+func named(names []string) func(string) bool {
+	return func(name string) bool { return len(names) == 0 || slices.Contains(names, name) }
 }
 
 // Subscribe has tell called with each event of the names given, or all if none
@@ -77,5 +78,15 @@ func (h *hub) Tell(e event.Event) {
 // happens, an event loop's or one that holds a stream's lock: it must not
 // block, nor call the server.
 func (s *Server) Subscribe(tell func(event.Event), names ...string) (cancel func()) {
-	return s.hub.subscribe(tell, names...)
+	return s.hub.subscribe(named(names), tell)
 }
+
+// SubscribeWanted is Subscribe for somebody whose wishes change: wants is asked
+// before an event is made, under the same conditions.
+func (s *Server) SubscribeWanted(wants func(name string) bool, tell func(event.Event)) (cancel func()) {
+	return s.hub.subscribe(wants, tell)
+}
+
+// Notify tells everybody who wants to know of an event that did not arise in
+// the server itself: a plugin's on_segment, on_record_done.
+func (s *Server) Notify(e *event.Event) { s.hub.Notify(e) }

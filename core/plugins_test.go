@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -339,21 +338,21 @@ func (*recorder) WriteHeader(int)     {}
 func TestHub(t *testing.T) {
 	t.Parallel()
 	var h hub
-	if h.Wanted(event.Stop) {
+	if h.Wants(event.Stop) {
 		t.Error("nobody wants it")
 	}
-	h.Tell(event.Event{Event: event.Stop})
+	h.Notify(&event.Event{Event: event.Stop})
 	var all, some atomic.Int64
-	cancelAll := h.subscribe(func(event.Event) { all.Add(1) })
-	cancelSome := h.subscribe(func(event.Event) { some.Add(1) }, event.Stop)
-	h.Tell(event.Event{Event: event.Stop})
-	h.Tell(event.Event{Event: event.Close})
+	cancelAll := h.subscribe(named(nil), func(event.Event) { all.Add(1) })
+	cancelSome := h.subscribe(named([]string{event.Stop}), func(event.Event) { some.Add(1) })
+	h.Notify(&event.Event{Event: event.Stop})
+	h.Notify(&event.Event{Event: event.Close})
 	cancelAll()
-	if all.Load() != 2 || some.Load() != 1 || h.Wanted(event.Close) || !h.Wanted(event.Stop) {
+	if all.Load() != 2 || some.Load() != 1 || h.Wants(event.Close) || !h.Wants(event.Stop) {
 		t.Errorf("all %d, some %d", all.Load(), some.Load())
 	}
 	cancelSome()
-	if h.Wanted(event.Stop) {
+	if h.Wants(event.Stop) {
 		t.Error("it is wanted by those who have gone")
 	}
 }
@@ -362,17 +361,9 @@ func BenchmarkHubNobody(b *testing.B) {
 	var h hub
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if h.Wanted(event.ViewerStart) {
+			if h.Wants(event.ViewerStart) {
 				b.Fail()
 			}
 		}
 	})
-}
-
-func ExampleServer_IssueToken() {
-	var s Server
-	token := s.IssueToken("hls", Rights{Media: true})
-	holder, ok := s.TokenHolder(token)
-	fmt.Println(holder.Plugin, ok)
-	// Output: hls true
 }

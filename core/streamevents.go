@@ -1,7 +1,6 @@
 package core
 
 import (
-	"net/url"
 	"time"
 
 	"github.com/millrace/millrace/core/admin"
@@ -23,7 +22,7 @@ func eventOf(w stream.What) string {
 		return event.StreamLost
 	case stream.EndedNow:
 		return event.Unpublish
-	case stream.Settled, stream.Recoded:
+	case stream.Settled, stream.Recoded, stream.LateTrack:
 		return event.Codec
 	}
 	return ""
@@ -32,7 +31,7 @@ func eventOf(w stream.What) string {
 // tell makes an event of a stream's notice, if anybody wants it.
 func (s *Server) tell(n stream.Notice) {
 	name := eventOf(n.What)
-	if name == "" || !s.hub.Wanted(name) {
+	if name == "" || !s.hub.Wants(name) {
 		return
 	}
 	e := streamEvent(name, n.Stream, n.Publisher)
@@ -42,7 +41,7 @@ func (s *Server) tell(n stream.Notice) {
 		e.Duration = e.Time.Sub(n.Stream.Started).Round(time.Millisecond).Seconds()
 		e.ToSeq = n.Stream.Head()
 	}
-	s.hub.Tell(e)
+	s.hub.Notify(&e)
 }
 
 // StreamEvents are the live streams, each as its on_stream_start and its newest
@@ -62,7 +61,7 @@ func streamEvent(name string, st *stream.Stream, p stream.Publisher) event.Event
 	e := event.Event{
 		Event: name, Time: time.Now(), Started: st.Started,
 		App: st.Key.App, Name: st.Key.Name, StreamID: st.Key.String(), Session: st.Session,
-		ClientID: p.ID, Protocol: p.Protocol, RemoteAddr: p.RemoteAddr, Params: params(p.Query),
+		ClientID: p.ID, Protocol: p.Protocol, RemoteAddr: p.RemoteAddr, Params: event.Params(p.Query),
 		TCURL: p.TCURL, PageURL: p.PageURL, FlashVer: p.FlashVer, Labels: p.Labels,
 	}
 	describeMedia(&e, st.State())
@@ -100,17 +99,4 @@ func channelsOf(a *admin.AudioStatus, said flv.Metadata) int {
 		return a.Channels
 	}
 	return either(0, said.Number("audiochannels"))
-}
-
-// params is a decoded query, the first value of each.
-func params(query string) map[string]string {
-	q, _ := url.ParseQuery(query) // pairs that cannot be decoded are left out
-	if len(q) == 0 {
-		return nil
-	}
-	all := make(map[string]string, len(q))
-	for name, values := range q {
-		all[name] = values[0]
-	}
-	return all
 }

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -68,5 +69,22 @@ func TestAllNames(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestParams(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		query string
+		want  map[string]string
+	}{
+		{"", nil},
+		{"token=a%20b&token=c&x", map[string]string{"token": "a b", "x": ""}},
+		{"bad=%zz&good=1", map[string]string{"good": "1"}},
+	}
+	for _, tt := range tests {
+		if got := Params(tt.query); !maps.Equal(got, tt.want) {
+			t.Errorf("%q: %v, want %v", tt.query, got, tt.want)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package netloop
 
 import (
-	"net/url"
 	"time"
 
 	"github.com/millrace/millrace/core/event"
@@ -11,21 +10,21 @@ import (
 // Events takes the notices of viewers and connections. Loops call it: it must
 // not block.
 type Events interface {
-	// Wanted reports whether anybody wants events of a name.
-	Wanted(name string) bool
-	Tell(event.Event)
+	// Wants reports whether anybody wants events of a name.
+	Wants(name string) bool
+	Notify(e *event.Event)
 }
 
 func (e *Engine) wanted(name string) bool {
-	return e.options.Events != nil && e.options.Events.Wanted(name)
+	return e.options.Events != nil && e.options.Events.Wants(name)
 }
 
 // tellViewer tells that a viewer has begun; query is that of its request.
 func (e *Engine) tellViewer(v *viewer, query string) {
 	if e.wanted(event.ViewerStart) {
 		ev := e.viewerEvent(event.ViewerStart, v)
-		ev.Params = params(query)
-		e.options.Events.Tell(ev)
+		ev.Params = event.Params(query)
+		e.options.Events.Notify(&ev)
 	}
 }
 
@@ -37,7 +36,7 @@ func (e *Engine) tellStop(v *viewer, reason string) {
 	ev := e.viewerEvent(event.Stop, v)
 	ev.Reason, ev.BytesOut, ev.DroppedFrames = reason, v.conn.bytesOut, v.cursor.Dropped
 	ev.Duration = seconds(e.Now() - v.since)
-	e.options.Events.Tell(ev)
+	e.options.Events.Notify(&ev)
 }
 
 func (e *Engine) viewerEvent(name string, v *viewer) event.Event {
@@ -65,7 +64,7 @@ func (c *conn) tellClose() {
 	if h, ok := c.handler.(*rtmpConn); ok {
 		ev.FlashVer, ev.TCURL, ev.PageURL = h.flashVer, h.tcURL, h.pageURL
 	}
-	e.options.Events.Tell(ev)
+	e.options.Events.Notify(&ev)
 }
 
 func (c *conn) event(name string) event.Event {
@@ -76,17 +75,3 @@ func (c *conn) event(name string) event.Event {
 }
 
 func seconds(ns int64) float64 { return time.Duration(ns).Round(time.Millisecond).Seconds() }
-
-// params is a decoded query, the first value of each; pairs that cannot be
-// decoded are left out.
-func params(query string) map[string]string {
-	q, _ := url.ParseQuery(query)
-	if len(q) == 0 {
-		return nil
-	}
-	all := make(map[string]string, len(q))
-	for name, values := range q {
-		all[name] = values[0]
-	}
-	return all
-}

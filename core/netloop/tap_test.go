@@ -83,7 +83,11 @@ func TestTapBeforeMedia(t *testing.T) {
 	f.headers(1)
 	f.gop(3, 200)
 	s.Wake()
-	check(t, c.until(s.Head()-1), published(s, 1), 1, s.Head())
+	got := c.until(s.Head() - 1)
+	check(t, got, published(s, 1), 1, s.Head())
+	if u := uncounted(got); u != "data" {
+		t.Errorf("before the count came %q", u)
+	}
 }
 
 // TestTapResumes breaks the connection again and again, in the middle of

@@ -1,18 +1,13 @@
 package stream
 
-import (
-	"time"
-
-	"github.com/millrace/millrace/core/media"
-)
+import "github.com/millrace/millrace/core/media"
 
 // Info is a stream as it is now, for people.
 type Info struct {
 	Key       Key
 	ID        uint64
 	Session   string // ULID
-	Started   time.Time
-	Since     int64 // ns on the clock that the registry was told of
+	Since     int64  // ns on the clock that the registry was told of
 	Lost      bool
 	Publisher Publisher // the zero value when lost
 	State     *media.State
@@ -29,7 +24,7 @@ type Info struct {
 func (s *Stream) Info() Info {
 	c := &s.counters
 	i := Info{
-		Key: s.Key, ID: s.ID, Session: s.Session, Started: s.Started, Since: s.Since, State: s.State(),
+		Key: s.Key, ID: s.ID, Session: s.Session, Since: s.Since, State: s.State(),
 		BytesIn: c.BytesIn.Load(), BytesOut: c.BytesOut.Load(), FramesIn: c.FramesIn.Load(),
 		Corrections: c.Corrections.Load(), Dropped: c.Dropped.Load(),
 	}

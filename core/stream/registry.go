@@ -308,8 +308,8 @@ func (p *Publication) Kick(reason string) bool {
 }
 
 // enforce frees backlog when all rings together pass their cap: the largest
-// backlog first, then cached GOPs, what recorders wait for last. Under s.mu; other streams are tried, not
-// waited for.
+// backlog first, then cached GOPs, what recorders wait for last. Under s.mu;
+// other streams are tried, not waited for.
 func (r *Registry) enforce(s *Stream) {
 	limit := r.Options().Memory
 	if limit <= 0 || r.bytes.Load() <= limit {

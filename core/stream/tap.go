@@ -15,6 +15,7 @@ type Tap struct {
 	// Seq is the next frame to take; 0: not decided yet.
 	Seq   uint64
 	claim *Claim
+	begun bool
 }
 
 // NewTap begins at frame from, or, if that is 0, where a newcomer can start to
@@ -36,16 +37,26 @@ func (t *Tap) Next() (end uint64, p Position) {
 	s := t.Stream
 	_, ended := s.Ended() // before head: after the end head is final
 	end = s.Head()
-	if t.Seq == 0 {
-		if !s.ready.Load() && !ended {
-			return end, Idle
-		}
-		t.Move(s.entrance(end))
+	if !t.begun && !t.begin(end, ended) {
+		return end, Idle
 	}
 	if t.Seq >= end {
 		return end, atEnd(ended)
 	}
 	return end, Sending
+}
+
+// begin waits until it is known which media there are, and has their metadata:
+// what comes before the first frame tells of them.
+func (t *Tap) begin(end uint64, ended bool) bool {
+	if !t.Stream.ready.Load() && !ended {
+		return false
+	}
+	t.begun = true
+	if t.Seq == 0 {
+		t.Move(t.Stream.entrance(end))
+	}
+	return true
 }
 
 // Move notes that frames up to, not including, seq were taken or given up.
