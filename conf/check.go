@@ -20,6 +20,7 @@ func (l *loader) crossCheck() {
 	if !stream.MergeWindow.Auto {
 		atMost(l, "stream.merge_window", stream.MergeWindow.Fixed, "stream.merge_window_max", stream.MergeWindowMax)
 	}
+	l.checkFolders()
 	l.checkListeners()
 	l.checkTLS()
 	l.checkToken()

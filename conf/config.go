@@ -39,6 +39,8 @@ type Record struct {
 // Server is the process as a whole.
 type Server struct {
 	Loops           int      // event loops; 0: one per CPU
+	DataDir         string   // recordings, below flv, hls and mp4; served
+	StateDir        string   // what is not served
 	ShutdownTimeout Duration // from SIGTERM to the exit
 	StatsInterval   Duration // between two statistics lines in the log
 }
@@ -123,7 +125,7 @@ type Stream struct {
 // shipped millrace.toml says the same; a test holds them equal.
 func Default() Config {
 	return Config{
-		Server: Server{ShutdownTimeout: 10 * Second, StatsInterval: 10 * Second},
+		Server: Server{DataDir: "data", StateDir: "state", ShutdownTimeout: 10 * Second, StatsInterval: 10 * Second},
 		Log:    Log{Level: LevelInfo, Format: FormatText},
 		RTMP:   RTMP{Listen: []Listen{{Addr: ":1935"}}, ChunkSize: 65536},
 		HTTP: HTTP{

@@ -64,6 +64,9 @@ func (b binding) secret() bool { return b.name == adminToken || b.name == plugin
 const (
 	adminListen = "admin.listen"
 	adminToken  = "admin.token"
+	dataDir     = "server.data_dir"
+	stateDir    = "server.state_dir"
+	wwwDir      = "http.www_dir"
 	pluginPath  = "plugin_socket.path"
 	pluginToken = "plugin_socket.token"
 	tlsKey      = "tls"
@@ -119,6 +122,8 @@ func isText(s string) bool { return !strings.ContainsRune(s, 0) }
 func bindServer(s *Server) []binding {
 	return []binding{
 		{"server.loops", Restart, integer(&s.Loops, 0, 1024)},
+		{dataDir, Restart, someFolder(&s.DataDir)},
+		{stateDir, Restart, someFolder(&s.StateDir)},
 		{"server.shutdown_timeout", Live, duration(&s.ShutdownTimeout, 0, Hour)},
 		{"server.stats_interval", Live, duration(&s.StatsInterval, 100*Millisecond, 24*Hour)},
 	}
@@ -141,7 +146,7 @@ func bindRTMP(r *RTMP) []binding {
 func bindHTTP(h *HTTP) []binding {
 	return []binding{
 		{"http.listen", Restart, listens(&h.Listen)},
-		{"http.www_dir", Live, folder(&h.WWWDir)},
+		{wwwDir, Live, folder(&h.WWWDir)},
 		{"http.cors_origins", Live, origins(&h.CORSOrigins)},
 		{"http.list", Live, boolean(&h.List)},
 		{"http.trusted_proxies", Live, networks(&h.TrustedProxies)},

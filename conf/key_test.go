@@ -86,7 +86,7 @@ func TestManualStrictRule(t *testing.T) {
 
 func TestReload(t *testing.T) {
 	t.Parallel()
-	want := []string{"server.loops", "log.format", "rtmp.listen", "rtmp.chunk_size", "http.listen", "admin.listen",
+	want := []string{"server.loops", "server.data_dir", "server.state_dir", "log.format", "rtmp.listen", "rtmp.chunk_size", "http.listen", "admin.listen",
 		"plugin_socket.path", "plugin_socket.mode", "plugin_socket.token", "hooks.call_log", "record.timezone"}
 	var got []string
 	for _, key := range Keys() {

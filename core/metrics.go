@@ -15,6 +15,7 @@ func (s *Server) Stats() admin.Stats {
 		Refused: net.Refused, Closed: net.Closed, AcceptErrors: net.AcceptErrors,
 		WaitingViewers: net.Waiting, HandlerPanics: net.Panics,
 		RingBytes: s.streams.Bytes(), MemoryLimit: s.streams.Options().Memory,
+		ObjectBytes: s.objects.Used(),
 		PluginFeeds: net.Taps, PluginBytes: net.TapBytes, PluginFrames: net.TapFrames,
 		PluginBacklog: make(map[string]int64),
 		ReloadsOK:     s.reloadsOK.Load(), ReloadsFailed: s.reloadsFailed.Load(),

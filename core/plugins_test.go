@@ -58,7 +58,6 @@ func run(t *testing.T) *running {
 		HTTP:         []netloop.Address{{Addr: "127.0.0.1:0"}},
 		PluginDir:    filepath.Join(dir, "run"),
 		PluginSocket: PluginSocket{Path: r.foreign, Mode: 0o660, Token: "sesame"},
-		Objects:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "objects") }),
 		Live: Live{
 			Net: netloop.Settings{
 				Limits: netloop.Limits{
@@ -260,7 +259,7 @@ func TestTokens(t *testing.T) {
 		{"/events", token, http.StatusForbidden},
 		{"/live/cam.flv", token, http.StatusNotFound},
 		{"/live/cam.flv", "sesame", http.StatusNotFound},
-		{"/objects/hls/x", token, http.StatusOK},
+		{"/objects/hls/x", token, http.StatusUnauthorized},
 		{"/nothing", token, http.StatusNotFound},
 	}
 	for _, tt := range tests {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/millrace/millrace/core/netloop"
+	"github.com/millrace/millrace/core/object"
 	"github.com/millrace/millrace/core/web"
 )
 
@@ -61,9 +62,7 @@ func (s *Server) startPlugins() error {
 func (s *Server) startPluginHTTP() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /events", s.serveEvents)
-	if s.options.Objects != nil {
-		mux.Handle("/objects/", s.options.Objects)
-	}
+	mux.Handle(object.Prefix, s.objectHandler())
 	f := &s.plugins
 	ctx, stop := context.WithCancel(context.Background())
 	f.stop, f.ended = stop, make(chan struct{})

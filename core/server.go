@@ -20,6 +20,7 @@ import (
 	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/httpflv"
 	"github.com/millrace/millrace/core/netloop"
+	"github.com/millrace/millrace/core/object"
 	"github.com/millrace/millrace/core/stream"
 	"github.com/millrace/millrace/core/web"
 )
@@ -47,9 +48,7 @@ type Options struct {
 	Collectors []prometheus.Collector
 	// Hooks decide about peers and are told of events; nil: none.
 	Hooks event.Decider
-	// Objects serves /objects/ on the plugins' sockets; nil: nobody does.
-	Objects http.Handler
-	Live    Live
+	Live  Live
 	// Reload reads the configuration again and puts it in force.
 	Reload func() ([]admin.Change, error)
 }
@@ -73,6 +72,7 @@ type Server struct {
 	log     *slog.Logger
 	live    atomic.Pointer[Live]
 	streams *stream.Registry
+	objects *object.Store
 	engine  *netloop.Engine
 	handoff *web.Handoff
 	web     *web.Server
@@ -92,7 +92,7 @@ type Server struct {
 
 // New binds all listeners; connections are served from then on.
 func New(o Options) (*Server, error) {
-	s := &Server{options: o, log: o.Logger, started: time.Now()}
+	s := &Server{options: o, log: o.Logger, objects: object.New(time.Now), started: time.Now()}
 	s.live.Store(&o.Live)
 	s.plugins.handoff = web.NewHandoff(&net.UnixAddr{Net: "unix"})
 	s.streams = stream.NewRegistry(o.Live.Streams, s.notice)
@@ -112,9 +112,9 @@ func (s *Server) start() error {
 	}
 	o := netloop.Options{
 		Logger: s.log, Loops: s.options.Loops, ChunkSize: s.options.ChunkSize,
-		Streams: s.streams, Settings: s.options.Live.Net,
+		Streams: s.streams, Settings: s.options.Live.net(),
 		Events: &s.hub, Decider: s.options.Hooks, Grant: s.grant, PluginHTTP: s.deliverPlugin,
-		HTTP: s.handoff.Deliver, HTTP2: s.handoff.DeliverTLS, Reserved: httpflv.Reserved,
+		Objects: s.objects, HTTP: s.handoff.Deliver, HTTP2: s.handoff.DeliverTLS, Reserved: httpflv.Reserved,
 	}
 	var err error
 	if s.wantsTLS() {
@@ -145,7 +145,7 @@ func (s *Server) startWeb() (err error) {
 	limits := s.options.Live.Net.Limits
 	s.web, err = web.New(web.Options{
 		Logger: s.log, Handoff: s.handoff, Settings: s.options.Live.Web,
-		Streams: s.list, IsLive: isLive,
+		Streams: s.list, Objects: s.objects, IsLive: s.isLive,
 		ReturnToLoop: func(c net.Conn, prefix []byte, remote net.Addr) error {
 			return s.engine.Return(c, prefix, remote)
 		},
@@ -159,9 +159,9 @@ func (s *Server) startWeb() (err error) {
 }
 
 // isLive reports whether an event loop answers r.
-func isLive(r *http.Request) bool {
+func (s *Server) isLive(r *http.Request) bool {
 	_, ok := httpflv.ParseLive(httpflv.FromRequest(r), httpflv.Reserved)
-	return ok
+	return ok || s.isObject(r)
 }
 
 func (s *Server) listen() error {
@@ -226,7 +226,7 @@ func (s *Server) Apply(l Live) error {
 			return err
 		}
 	}
-	s.engine.SetSettings(l.Net)
+	s.engine.SetSettings(l.net())
 	s.streams.SetOptions(l.Streams)
 	s.live.Store(&l)
 	return nil
@@ -239,6 +239,7 @@ func (s *Server) Run(ctx context.Context) error {
 	web := start(s.web.Run)
 	private := start(s.runAdmin)
 	go s.report(background)
+	go s.sweep(background)
 
 	var err error
 	select {

@@ -18,8 +18,10 @@ type Rights struct {
 	Buffer int64
 	// Events: read GET /events.
 	Events bool
-	// Objects are the prefixes below which it may store objects.
-	Objects []string
+	// Objects are the prefixes below which it may store objects, ObjectsMax
+	// what they may take, in bytes; 0: defaultObjectsMax.
+	Objects    []string
+	ObjectsMax int64
 }
 
 // Holder is who a token was issued to.
@@ -40,6 +42,9 @@ type tokens struct {
 func (s *Server) IssueToken(plugin string, r Rights) string {
 	token := rand.Text()
 	s.tokens.set(token, Holder{plugin, r})
+	if len(r.Objects) > 0 {
+		s.grantObjects(plugin, r)
+	}
 	return token
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -50,6 +51,7 @@ func live(c conf.Config) core.Live {
 		Web: web.Settings{
 			List: c.HTTP.List, CORSOrigins: c.HTTP.CORSOrigins, WWWDir: c.HTTP.WWWDir,
 			StallTimeout: time.Duration(c.Stream.StallTimeout),
+			DataDir:      absolute(c.Server.DataDir),
 		},
 		Certificates:  certificates(c.TLS),
 		Token:         c.Admin.Token,
@@ -64,6 +66,14 @@ func certificates(t conf.TLS) []certificate.Pair {
 		all[i] = certificate.Pair(c)
 	}
 	return all
+}
+
+// absolute is a path that holds whatever becomes of the working directory.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 func limits(l conf.Limits) netloop.Limits {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -31,10 +30,10 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 	level.Set(c.Log.Level.Slog())
 	log := newLogger(out, c.Log.Format, level)
 
-	absolute, _ := filepath.Abs(file)
-	log.Info("millrace starts", "version", version, "config", absolute, "pid", os.Getpid(), "descriptors", raiseDescriptors())
-	r := &reloader{file: file, current: c, level: level}
+	log.Info("millrace starts", "version", version, "config", absolute(file), "data_dir", absolute(c.Server.DataDir),
+		"pid", os.Getpid(), "descriptors", raiseDescriptors())
 	o := options(c, log)
+	r := &reloader{file: file, current: c, level: level, dataDir: o.Live.Web.DataDir}
 	spareProcs(o.Loops)
 	o.Reload = r.reload
 	late := &lateServer{}
@@ -74,6 +73,8 @@ type reloader struct {
 	server *core.Server
 	hooks  *hooks.Runtime
 	level  *slog.LevelVar
+	// dataDir is the one that was set at the start.
+	dataDir string
 
 	mu      sync.Mutex
 	current conf.Config
@@ -91,7 +92,9 @@ func (r *reloader) reload() ([]admin.Change, error) {
 	if err := r.hooks.Configure(hookSettings(next.Hooks)); err != nil {
 		return nil, reloadError{err}
 	}
-	if err := r.server.Apply(live(next)); err != nil {
+	l := live(next)
+	l.Web.DataDir = r.dataDir // recorders go on there until a restart
+	if err := r.server.Apply(l); err != nil {
 		return nil, err
 	}
 	r.level.Set(next.Log.Level.Slog())

@@ -65,7 +65,7 @@ func connectionFamilies() []family {
 		{"millrace_bytes_out_total", counter, protocol, "Bytes that sockets took.",
 			perProtocol(func(p ProtocolStats) float64 { return float64(p.BytesOut) })},
 		{"millrace_viewers", gauge, protocol, "Viewers of live streams.", readViewers},
-		{"millrace_waiting_viewers", gauge, nil, "Viewers that wait for a publisher.",
+		{"millrace_waiting_viewers", gauge, nil, "Viewers that wait for a publisher, and requests that wait for an object.",
 			single(func(s *Stats) float64 { return float64(s.WaitingViewers) })},
 	}
 }
@@ -93,6 +93,12 @@ func streamFamilies() []family {
 			single(func(s *Stats) float64 { return float64(s.MemoryLimit) })},
 		{"millrace_gop_cache_drops_total", counter, nil, "GOP caches dropped for their size or age.",
 			single(func(s *Stats) float64 { return float64(s.GOPCacheDrops) })},
+		{"millrace_object_bytes", gauge, []string{"plugin"}, "Bytes of objects in memory, by who made them.",
+			func(s *Stats, out sink) {
+				for plugin, n := range s.ObjectBytes {
+					out.value(float64(n), plugin)
+				}
+			}},
 		{"millrace_ingest_to_socket_seconds", histogram, nil, "From a frame's arrival to its last byte taken by a viewer's socket.",
 			func(s *Stats, out sink) { out.histogram(s.IngestToSocket) }},
 	}

@@ -32,7 +32,7 @@ func fullStats() Stats {
 		PluginBacklog: map[string]int64{"hls": 45},
 		FramesIn:      18, FramesOut: 19, FramesDroppedLag: 20, FramesDroppedGap: 21,
 		Skips: 22, TimestampCorrections: 23,
-		RingBytes: 24, RingFrames: 25, MemoryLimit: 26, GOPCacheDrops: 27,
+		RingBytes: 24, RingFrames: 25, MemoryLimit: 26, GOPCacheDrops: 27, ObjectBytes: map[string]int64{"hls": 51},
 		Loops: []LoopStats{{
 			Connections: 28, Viewers: 29, Busy: 1500 * time.Millisecond, Passes: 31,
 			PassDuration: Histogram{Buckets: []float64{0.001, 0.01}, Counts: []uint64{5, 3, 1}, Sum: 0.25},
@@ -120,6 +120,7 @@ func TestMetricsValues(t *testing.T) {
 		"millrace_skips_total{}":                            22,
 		"millrace_timestamp_corrections_total{}":            23,
 		"millrace_ring_bytes{}":                             24,
+		"millrace_object_bytes{plugin=hls}":                 51,
 		"millrace_ring_frames{}":                            25,
 		"millrace_memory_limit_bytes{}":                     26,
 		"millrace_gop_cache_drops_total{}":                  27,

@@ -48,6 +48,8 @@ type conn struct {
 	// out are bytes of the connection's own (replies, headers), sent when
 	// the viewer, if it is one, is at a frame boundary.
 	out []byte
+	// body follows out: an object that is sent from the store's memory.
+	body *body
 	// rest is how much of out is left of a frame: its start went out already.
 	rest     int
 	progress int64 // when the socket last took bytes, ns
@@ -240,7 +242,7 @@ func (c *conn) flush() {
 		c.loop.rearm()
 		return
 	}
-	if !c.unsealed() {
+	if !c.unsealed() || c.body != nil && !c.flushBody() {
 		return
 	}
 	for len(c.out) > 0 {
@@ -329,6 +331,9 @@ func (c *conn) finish(why cause, reason string) {
 	}
 	c.because(why, reason)
 	c.unwait()
+	if h, ok := c.handler.(*httpConn); ok {
+		h.unpark()
+	}
 	if c.viewer != nil {
 		c.loop.leave(c.viewer, reason)
 	}

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/object"
 	"github.com/millrace/millrace/core/stream"
 )
 
@@ -37,6 +38,9 @@ type Options struct {
 	// HTTP takes each HTTP connection whose request is not for a live URL,
 	// with the bytes read so far. It must not block.
 	HTTP func(c net.Conn, prefix []byte, remote net.Addr) error
+	// Objects are served from memory below the reserved first segments; nil:
+	// there are none.
+	Objects *object.Store
 	// Grant says what the holder of a plugin's token may have; false: it is no
 	// token. It may be called on any goroutine and must not block. nil: none.
 	Grant func(token string) (Grant, bool)

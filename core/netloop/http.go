@@ -40,6 +40,9 @@ type httpConn struct {
 	// discarded is what came behind the request, in bytes.
 	discarded int
 	ws        *wsInput
+	// parked: the request waits for an object. parsing: parse runs.
+	parked  *parked
+	parsing bool
 }
 
 func (h *httpConn) open() { h.expectHead() }
@@ -55,7 +58,7 @@ func (h *httpConn) data(b []byte) {
 		h.ws.data(b)
 	case h.conn.viewer != nil:
 		h.discard(len(b))
-	case h.conn.waits, h.conn.asking:
+	case h.conn.waits, h.conn.asking, h.held():
 		h.keep(b)
 	default:
 		if h.busy && len(h.buf) == 0 {
@@ -86,7 +89,9 @@ func (h *httpConn) keep(b []byte) {
 // parse serves the requests that are complete.
 func (h *httpConn) parse() {
 	c := h.conn
-	for len(h.buf) > 0 && !c.waits && !c.asking && !h.leaving && c.viewer == nil && !c.dead && !c.finishing {
+	h.parsing = true
+	defer func() { h.parsing = false }()
+	for len(h.buf) > 0 && !c.waits && !c.asking && !h.leaving && !h.held() && c.viewer == nil && !c.dead && !c.finishing {
 		head, n, err := httpflv.ParseHead(h.buf, maxHead)
 		if errors.Is(err, httpflv.ErrShort) {
 			return
@@ -101,7 +106,9 @@ func (h *httpConn) parse() {
 		}
 		h.connected = true
 		live, ok := httpflv.ParseLive(head, c.engine.reserved)
-		if !ok {
+		// Over TLS net/http serves objects.
+		isObject := !ok && c.tls == nil && c.engine.isObject(head)
+		if !ok && !isObject {
 			h.handOff()
 			return
 		}
@@ -110,6 +117,10 @@ func (h *httpConn) parse() {
 			c.engine.gate.refused(refusedPerIP, c.protocol, c.peer)
 			h.refuse(head, httpflv.Refusal{Status: http.StatusTooManyRequests, Reason: refusedPerIP, Close: true})
 			return
+		}
+		if isObject {
+			h.serveObject(head)
+			continue
 		}
 		h.serveLive(head, live)
 	}
@@ -311,6 +322,10 @@ func (h *httpConn) afterwards() bool { return true }
 func (h *httpConn) timeout(now int64) {
 	c := h.conn
 	switch {
+	case c.finishing && c.body != nil && c.progressed(now):
+		// a large answer, read slowly
+	case h.parked != nil:
+		h.waitedInVain()
 	case c.finishing, h.leaving:
 		c.kill(causeStalled, "peer did not read the answer")
 	case c.unwait():
@@ -332,11 +347,14 @@ func (h *httpConn) drain() {
 	h.conn.finish(causeServer, shuttingDown)
 }
 
-func (h *httpConn) closed() {}
+func (h *httpConn) closed() { h.unpark() }
 
 func (h *httpConn) describe(s *ClientStatus) {
 	s.Protocol = "http"
 	s.Role = RoleIdle
+	if h.parked != nil {
+		s.Role = RoleWaiting
+	}
 }
 
 // reasonKey is the name of the reason in log lines.

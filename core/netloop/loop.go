@@ -24,6 +24,7 @@ type loop struct {
 	conns   map[uint64]*conn
 	subs    map[*stream.Stream]*sub
 	waiting waiting
+	objects objects
 	wheel   wheel
 	clock   *clock
 	drain   *drain
@@ -57,6 +58,7 @@ func newLoop(e *Engine, index int, el gnet.EventLoop) (*loop, error) {
 		subs:  make(map[*stream.Stream]*sub),
 	}
 	l.waiting.init(l)
+	l.objects.init(l)
 	l.wheel.due, l.fanout.scanDue = never, never
 	l.window.init(e.Settings())
 	l.initTaps()
@@ -174,6 +176,7 @@ func (l *loop) onClock() {
 	if len(l.waiting.due) > 0 {
 		l.waiting.goOn()
 	}
+	l.objects.serve()
 	if l.ticking.Load() && now >= l.fanout.slotDue {
 		l.slotTick(now)
 	} else {
@@ -188,7 +191,7 @@ func (l *loop) rearm() {
 	if l.ticking.Load() {
 		due = min(due, l.fanout.slotDue)
 	}
-	if len(l.waiting.due) > 0 || len(l.fanout.todo) > l.fanout.next && !l.fanout.serving {
+	if len(l.waiting.due) > 0 || len(l.objects.ready) > 0 || len(l.fanout.todo) > l.fanout.next && !l.fanout.serving {
 		due = 0
 	}
 	l.clock.set(due)
