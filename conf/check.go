@@ -21,6 +21,7 @@ func (l *loader) crossCheck() {
 		atMost(l, "stream.merge_window", stream.MergeWindow.Fixed, "stream.merge_window_max", stream.MergeWindowMax)
 	}
 	l.checkListeners()
+	l.checkTLS()
 	l.checkToken()
 	l.checkPluginToken()
 }

@@ -14,6 +14,7 @@ type Config struct {
 	Log    Log
 	RTMP   RTMP
 	HTTP   HTTP
+	TLS    TLS
 	Admin  Admin
 	Limits Limits
 	Stream Stream
@@ -68,6 +69,7 @@ type Limits struct {
 	Connections          int // 0: what the descriptor limit allows
 	ConnectionsPerIP     int // 0: no limit
 	Waiting              int // viewers that wait for a publisher
+	TLSHandshakes        int // in progress at once
 	HandshakeTimeout     Duration
 	ConnectTimeout       Duration
 	PublishTimeout       Duration
@@ -115,6 +117,7 @@ func Default() Config {
 			List:           true,
 			TrustedProxies: []netip.Prefix{},
 		},
+		TLS:    TLS{Certificates: []Certificate{}},
 		Admin:  Admin{Listen: "127.0.0.1:8502"},
 		Limits: defaultLimits(),
 		Stream: defaultStream(),
@@ -126,6 +129,7 @@ func Default() Config {
 func defaultLimits() Limits {
 	return Limits{
 		Waiting:              10000,
+		TLSHandshakes:        1000,
 		HandshakeTimeout:     5 * Second,
 		ConnectTimeout:       5 * Second,
 		PublishTimeout:       10 * Second,

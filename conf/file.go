@@ -29,6 +29,11 @@ func (l *loader) readFile(file string, data []byte) {
 func (l *loader) readSection(file string, d *document, section string, p toml.Primitive) {
 	n := d.node(p)
 	_, isTable := n.value.(map[string]any)
+	if b, ok := l.bindings[section]; ok { // a list of tables, without a section
+		from := origin{file: file, key: section, line: d.line(n, section), elements: d.elementLines(n, section)}
+		l.set(b, from, b.field.setTOML(n.value))
+		return
+	}
 	switch {
 	case !slices.Contains(l.sections(), section):
 		l.unknownSection(file, d.line(n, section), section)

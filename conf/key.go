@@ -63,6 +63,7 @@ const (
 	adminToken  = "admin.token"
 	pluginPath  = "plugin_socket.path"
 	pluginToken = "plugin_socket.token"
+	tlsKey      = "tls"
 )
 
 // bind is the table of keys: decoding, environment, manual and Diff all go
@@ -73,6 +74,7 @@ func bind(c *Config) []binding {
 	all = append(all, bindLog(&c.Log)...)
 	all = append(all, bindRTMP(&c.RTMP)...)
 	all = append(all, bindHTTP(&c.HTTP)...)
+	all = append(all, bindTLS(&c.TLS)...)
 	all = append(all, bindAdmin(&c.Admin)...)
 	all = append(all, bindLimits(&c.Limits)...)
 	all = append(all, bindStream(&c.Stream)...)
@@ -123,6 +125,7 @@ func bindLimits(l *Limits) []binding {
 		{"limits.connections", Live, integer(&l.Connections, 0, 10_000_000)},
 		{"limits.connections_per_ip", Live, integer(&l.ConnectionsPerIP, 0, 10_000_000)},
 		{"limits.waiting", Live, integer(&l.Waiting, 0, 10_000_000)},
+		{"limits.tls_handshakes", Live, integer(&l.TLSHandshakes, 1, 1_000_000)},
 		{"limits.handshake_timeout", Live, duration(&l.HandshakeTimeout, 10*Millisecond, Hour)},
 		{"limits.connect_timeout", Live, duration(&l.ConnectTimeout, 10*Millisecond, Hour)},
 		{"limits.publish_timeout", Live, duration(&l.PublishTimeout, 10*Millisecond, Hour)},

@@ -34,6 +34,9 @@ func TestManualComments(t *testing.T) {
 			section, comment = strings.Trim(line, "[]"), nil
 		case strings.HasPrefix(line, "#"):
 			comment = append(comment, line)
+		case m == nil && len(keys) > 0 && slices.Contains(comment, "# [["+keys[0].Name+"]]"):
+			checkComment(t, i, keys[0], comment) // tables, of which there are none
+			keys, comment = keys[1:], nil
 		case m == nil:
 			comment = nil
 		case len(keys) == 0 || keys[0].Name != section+"."+m[1]:
@@ -131,11 +134,13 @@ func TestDiff(t *testing.T) {
 	if got := Diff(old, changed); len(got) != 0 {
 		t.Errorf("no change: %v", got)
 	}
-	changed.RTMP.Listen = []Listen{{Addr: ":1935"}, {Addr: ":1936", ProxyProtocol: true}}
+	changed.RTMP.Listen = []Listen{{Addr: ":1935"}, {Addr: ":1936", ProxyProtocol: true}, {Addr: ":1937", TLS: true}}
+	changed.TLS.Certificates = []Certificate{{"a.pem", "a.key"}}
 	changed.Admin.Token = "first"
 	changed.Stream.MaxLag = 3 * Second
 	want := []Change{
-		{"rtmp.listen", `[":1935"]`, `[":1935", {addr = ":1936", proxy_protocol = true}]`, false},
+		{"rtmp.listen", `[":1935"]`, `[":1935", {addr = ":1936", proxy_protocol = true}, {addr = ":1937", tls = true}]`, false},
+		{"tls", "[]", `[{cert = "a.pem", key = "a.key"}]`, true},
 		{"admin.token", "", hidden, true},
 		{"stream.max_lag", "5s", "3s", true},
 	}

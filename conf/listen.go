@@ -15,15 +15,23 @@ const (
 // Listen is one listener of a front.
 type Listen struct {
 	Addr          string // as net.Listen takes it; the host is empty, an IP address or "localhost"
+	TLS           bool   // RTMPS, or HTTPS
 	ProxyProtocol bool   // each connection begins with a PROXY protocol header, v1 or v2
 }
 
 // String returns l as TOML writes it.
 func (l Listen) String() string {
-	if !l.ProxyProtocol {
+	if !l.TLS && !l.ProxyProtocol {
 		return strconv.Quote(l.Addr)
 	}
-	return fmt.Sprintf("{addr = %q, proxy_protocol = true}", l.Addr)
+	table := fmt.Sprintf("{addr = %q", l.Addr)
+	if l.TLS {
+		table += ", tls = true"
+	}
+	if l.ProxyProtocol {
+		table += ", proxy_protocol = true"
+	}
+	return table + "}"
 }
 
 // listenElement reads one entry of a listen list.
@@ -40,17 +48,19 @@ func listenElement(v any) (Listen, mismatches) {
 	return Listen{}, wrong(v, listenWant)
 }
 
-// listenTable reads {addr = …, proxy_protocol = …}.
+// listenTable reads {addr = …, tls = …, proxy_protocol = …}.
 func listenTable(table map[string]any) (l Listen, all mismatches) {
 	for _, name := range sortedKeys(table) {
 		var ms mismatches
 		switch name {
 		case "addr":
 			ms = str(&l.Addr, addressWant, isAddress).setTOML(table[name]).in(name)
+		case "tls":
+			ms = boolean(&l.TLS).setTOML(table[name]).in(name)
 		case "proxy_protocol":
 			ms = boolean(&l.ProxyProtocol).setTOML(table[name]).in(name)
 		default:
-			ms = unknownIn(name, "addr", "proxy_protocol")
+			ms = unknownIn(name, "addr", "tls", "proxy_protocol")
 		}
 		all = append(all, ms...)
 	}

@@ -68,8 +68,8 @@ func TestParseValues(t *testing.T) {
 	}
 	want := Default()
 	want.Admin.Listen = ""
-	want.HTTP.Listen = []Listen{{":8501", false}, {"[::1]:8601", true}, {"127.0.0.1:0", false}, {"127.0.0.1:0", false}}
-	want.RTMP.Listen = []Listen{{":1935", false}, {"localhost:1936", true}}
+	want.HTTP.Listen = []Listen{{Addr: ":8501"}, {Addr: "[::1]:8601", ProxyProtocol: true}, {Addr: "127.0.0.1:0"}, {Addr: "127.0.0.1:0"}}
+	want.RTMP.Listen = []Listen{{Addr: ":1935"}, {Addr: "localhost:1936", ProxyProtocol: true}}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v\nwant %+v", c, want)
 	}
@@ -129,7 +129,11 @@ func render(t testing.TB, c Config) []byte {
 	tables := make(map[string]map[string]any)
 	var b bytes.Buffer
 	for _, key := range bind(&c) {
-		section, name, _ := strings.Cut(key.name, ".")
+		section, name, ok := strings.Cut(key.name, ".")
+		if !ok { // a list of tables, which here is a list that comes first
+			b = *bytes.NewBufferString(section + " = " + key.field.text() + "\n" + b.String())
+			continue
+		}
 		if tables[section] == nil {
 			tables[section] = make(map[string]any)
 			b.WriteString("[" + section + "]\n")

@@ -37,6 +37,8 @@ var arrows = []struct {
 	{"core/amf", []string{"core/media"}},
 	{"core/flv", []string{"core/amf", "core/media"}},
 	{"core/proxyproto", nil},
+	{"core/secure", nil},
+	{"core/certificate", nil},
 	{"core/rtmp/...", []string{"core/rtmp/...", "core/flv", "core/amf", "core/media"}},
 	{"core/httpflv", []string{"core/ws", "core/flv", "core/amf", "core/media"}}, // a request may ask for the upgrade
 	{"core/ws", []string{"core/flv", "core/media"}},

@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/core/admin"
+	"github.com/millrace/millrace/core/certificate"
 	"github.com/millrace/millrace/core/httpflv"
 	"github.com/millrace/millrace/core/netloop"
 	"github.com/millrace/millrace/core/stream"
@@ -45,8 +47,10 @@ type Options struct {
 
 // Live are the options that can change while the server runs.
 type Live struct {
-	Net           netloop.Settings
-	Streams       stream.Options
+	Net     netloop.Settings
+	Streams stream.Options
+	// Certificates are those of the listeners with TLS.
+	Certificates  []certificate.Pair
 	Web           web.Settings
 	Token         string
 	StatsInterval time.Duration
@@ -68,6 +72,7 @@ type Server struct {
 	hub     hub
 	tokens  tokens
 	plugins pluginFront
+	certs   *certificate.Store // nil: no listener has TLS
 
 	draining                 atomic.Bool
 	reloadsOK, reloadsFailed atomic.Uint64
@@ -93,14 +98,20 @@ func (s *Server) start() error {
 	if err := s.startWeb(); err != nil {
 		return err
 	}
-	var err error
-	s.engine, err = netloop.New(netloop.Options{
+	o := netloop.Options{
 		Logger: s.log, Loops: s.options.Loops, ChunkSize: s.options.ChunkSize,
 		Streams: s.streams, Settings: s.options.Live.Net,
-		HTTP: s.handoff.Deliver, Reserved: httpflv.Reserved,
+		HTTP: s.handoff.Deliver, HTTP2: s.handoff.DeliverTLS, Reserved: httpflv.Reserved,
 		Events: &s.hub, Grant: s.grant, PluginHTTP: s.deliverPlugin,
-	})
-	if err != nil {
+	}
+	var err error
+	if s.wantsTLS() {
+		if s.certs, err = certificate.New(s.log, s.options.Live.Certificates); err != nil {
+			return err
+		}
+		o.TLS = s.certs.Config
+	}
+	if s.engine, err = netloop.New(o); err != nil {
 		return err
 	}
 	if err := s.startPlugins(); err != nil {
@@ -112,6 +123,11 @@ func (s *Server) start() error {
 	return s.startAdmin()
 }
 
+func (s *Server) wantsTLS() bool {
+	secured := func(a netloop.Address) bool { return a.TLS }
+	return slices.ContainsFunc(s.options.RTMP, secured) || slices.ContainsFunc(s.options.HTTP, secured)
+}
+
 func (s *Server) startWeb() (err error) {
 	s.handoff = web.NewHandoff(&net.TCPAddr{})
 	limits := s.options.Live.Net.Limits
@@ -120,6 +136,9 @@ func (s *Server) startWeb() (err error) {
 		Streams: s.list, IsLive: isLive,
 		ReturnToLoop: func(c net.Conn, prefix []byte, remote net.Addr) error {
 			return s.engine.Return(c, prefix, remote)
+		},
+		Tunnel: func(request []byte, remote net.Addr) (web.Tunnel, error) {
+			return s.engine.Tunnel(request, remote)
 		},
 		HeaderTimeout: limits.RequestHeaderTimeout, IdleTimeout: limits.IdleTimeout,
 		ShutdownTimeout: s.options.Live.Shutdown,
@@ -179,12 +198,20 @@ func (s *Server) abort() {
 	if s.web != nil {
 		s.web.Close()
 	}
+	if s.certs != nil {
+		s.certs.Close()
+	}
 }
 
 // Apply puts live options in force.
 func (s *Server) Apply(l Live) error {
 	if err := s.web.Apply(l.Web); err != nil {
 		return fmt.Errorf("apply http settings: %w", err)
+	}
+	if s.certs != nil {
+		if err := s.certs.Set(l.Certificates); err != nil {
+			return err
+		}
 	}
 	s.engine.SetSettings(l.Net)
 	s.streams.SetOptions(l.Streams)
@@ -265,5 +292,9 @@ func (s *Server) shutdown(web *part) error {
 	case <-ctx.Done():
 		err = s.web.Close()
 	}
-	return errors.Join(err, s.engine.Close())
+	err = errors.Join(err, s.engine.Close())
+	if s.certs != nil {
+		err = errors.Join(err, s.certs.Close())
+	}
+	return err
 }

@@ -104,7 +104,7 @@ func (s *Server) Clients(ctx context.Context) ([]admin.ClientStatus, error) {
 func (s *Server) clientStatus(c netloop.ClientStatus) admin.ClientStatus {
 	return admin.ClientStatus{
 		ID: c.ID, Protocol: c.Protocol, Role: c.Role, App: c.App, Name: c.Name,
-		RemoteAddr: c.RemoteAddr, UserAgent: c.UserAgent,
+		TLS: c.TLS, RemoteAddr: c.RemoteAddr, UserAgent: c.UserAgent,
 		BytesIn: c.BytesIn, BytesOut: c.BytesOut,
 		LagMS: c.LagMS, DroppedFrames: c.Dropped, SocketQueue: int64(c.SocketQueue),
 		Since: s.wall(c.Since),

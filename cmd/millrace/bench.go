@@ -23,7 +23,8 @@ const benchUsage = `Usage:
   millrace bench floor [flags]                               what the kernel takes at least
   millrace bench compare [flags]                             server against floor, in pairs
 
-play takes rtmp://HOST/APP/NAME, http://HOST/APP/NAME.flv and ws://HOST/APP/NAME.flv.
+play takes rtmp://HOST/APP/NAME, http://HOST/APP/NAME.flv and ws://HOST/APP/NAME.flv,
+and these over TLS as rtmps, https (HTTP/1.1) and wss; any certificate will do.
 publish stamps its frames with the time and a number, by which play finds what
 was lost and how late the rest came; the two may run on different machines, if
 their clocks agree. -pid names a server's process on this machine, whose CPU and
@@ -148,7 +149,7 @@ func publishFlags(flags *flag.FlagSet, o *bench.PublishOptions) {
 
 func benchPlay(c *benchCommand, _ io.Writer) {
 	var o bench.PlayOptions
-	c.flags.StringVar(&o.URL, "url", "", "rtmp://HOST/APP/NAME, http://HOST/APP/NAME.flv or ws://HOST/APP/NAME.flv")
+	c.flags.StringVar(&o.URL, "url", "", "rtmp[s]://HOST/APP/NAME, http[s]://HOST/APP/NAME.flv or ws[s]://HOST/APP/NAME.flv")
 	c.flags.IntVar(&o.Streams, "streams", 1, "streams to spread over, with 1, 2, … at the end of their names")
 	playFlags(c.flags, &o)
 	c.flags.IntVar(&o.PID, "pid", 0, "process of the server, to measure it")
@@ -182,12 +183,16 @@ func benchFloor(c *benchCommand, _ io.Writer) {
 	c.flags.Float64Var(&o.Writer.PerWrite, "frames-per-write", 1, "on average; 1: each frame at once")
 	c.flags.IntVar(&o.Writer.Threads, "threads", 2, "threads of the bare process, as a server has loops")
 	c.flags.BoolVar(&o.Writer.Ingest, "ingest", false, "read from -n publishers instead")
+	c.flags.BoolVar(&o.Writer.TLS, "tls", false, "write by way of crypto/tls")
 	c.run = func(ctx context.Context) (report, error) {
 		if err := shape(&o.Writer.Shape); err != nil {
 			return nil, err
 		}
 		if !o.Writer.Ingest {
 			return bench.Floor(ctx, o)
+		}
+		if o.Writer.TLS {
+			return nil, errors.New("-ingest and -tls do not go together")
 		}
 		publish.Streams, publish.Shape = o.Play.Viewers, o.Writer.Shape
 		publish.Settle, publish.Duration = o.Play.Settle, o.Play.Duration
@@ -204,6 +209,7 @@ func floorWriter(args []string, stderr io.Writer) int {
 	flags.Float64Var(&o.PerWrite, "frames-per-write", 1, "")
 	flags.IntVar(&o.Threads, "threads", 2, "")
 	flags.BoolVar(&o.Ingest, "ingest", false, "")
+	flags.BoolVar(&o.TLS, "tls", false, "")
 	if err := flags.Parse(args); err != nil {
 		return exitUsage
 	}
@@ -273,7 +279,7 @@ func benchCompare(c *benchCommand, stderr io.Writer) {
 // gridFlags are those of what is compared; what is returned reads them.
 func gridFlags(flags *flag.FlagSet) func(*bench.CompareOptions) error {
 	viewers := flags.String("viewers", "", "numbers of viewers, such as 100,1000")
-	protocols := flags.String("protocols", "", "of rtmp,httpflv,wsflv")
+	protocols := flags.String("protocols", "", "of rtmp,httpflv,wsflv,rtmps,httpsflv,wssflv")
 	windows := flags.String("windows", "", "values of stream.merge_window, such as auto,0s,120ms")
 	return func(o *bench.CompareOptions) error {
 		if *viewers == "" && *protocols == "" && *windows == "" {

@@ -5,16 +5,21 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/millrace/millrace/conf"
+	"github.com/millrace/millrace/core/certificate"
 )
 
 // check prints every problem of a configuration.
 func check(file string, stdout, stderr io.Writer) int {
-	_, err := load(file)
+	c, err := load(file)
 	var problems conf.Problems
 	switch {
 	case err == nil:
+		for _, w := range warnings(c, time.Now()) {
+			fmt.Fprintf(stdout, "%s: warning: %s\n", name(file), w)
+		}
 		fmt.Fprintf(stdout, "%s: no problems\n", name(file))
 		return exitDone
 	case errors.As(err, &problems):
@@ -44,5 +49,34 @@ func load(file string) (conf.Config, error) {
 			return c, conf.Problems{{File: name(file), Key: "http.www_dir", Value: fmt.Sprintf("%q", dir), Expected: "a folder that exists"}}
 		}
 	}
-	return c, nil
+	return c, checkCertificates(file, c.TLS)
+}
+
+// checkCertificates reports the files that cannot be used.
+func checkCertificates(file string, t conf.TLS) error {
+	var problems conf.Problems
+	for _, pair := range certificates(t) {
+		if _, err := certificate.Load(pair); err != nil {
+			problems = append(problems, conf.Problem{File: name(file), Key: "tls",
+				Value: fmt.Sprintf("%q", pair.Cert), Expected: "a certificate and its key: " + err.Error()})
+		}
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// warnings are what a server starts with all the same.
+func warnings(c conf.Config, now time.Time) (all []string) {
+	for _, pair := range certificates(c.TLS) {
+		loaded, err := certificate.Load(pair)
+		if err != nil {
+			continue
+		}
+		if wrong := certificate.Expiry(loaded, now); wrong != "" {
+			all = append(all, fmt.Sprintf("tls: certificate %s %s", pair.Cert, wrong))
+		}
+	}
+	return all
 }

@@ -134,15 +134,16 @@ func waitPicture(t *testing.T, ctx context.Context, ok func(pictureState) bool) 
 }
 
 // startChromium starts a browser of its own; all of it is gone at the test's end.
-func startChromium(t *testing.T) context.Context {
+func startChromium(t *testing.T, more ...string) context.Context {
 	t.Helper()
 	profile, err := os.MkdirTemp(world.dir, "chromium-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := startPeer(t, 3*patience, "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+	args := append([]string{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-breakpad",
-		"--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0", "--user-data-dir="+profile, "about:blank")
+		"--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0", "--user-data-dir=" + profile}, more...)
+	p := startPeer(t, 3*patience, "chromium", append(args, "about:blank")...)
 	address := regexp.MustCompile(`ws://127\.0\.0\.1:\S+`)
 	eventually(t, "the browser listens", func() bool { return address.MatchString(p.out.String()) })
 	allocator, stop := chromedp.NewRemoteAllocator(t.Context(), address.FindString(p.out.String()))

@@ -30,12 +30,12 @@ func (r refusedHTTP) Error() string { return "status " + strconv.Itoa(r.status) 
 
 // watchHTTP returns when the answer's header has come.
 func watchHTTP(addr, path string, wrap wrapper) (*httpViewer, error) {
-	conn, err := dialer(wrap != nil).Dial("tcp", addr)
+	conn, err := dial(addr, wrap != nil)
 	if err != nil {
 		return nil, err
 	}
 	r := wrap.reader(conn)
-	request := "GET " + path + " HTTP/1.1\r\nHost: " + addr + "\r\n\r\n"
+	request := "GET " + path + " HTTP/1.1\r\nHost: " + conn.RemoteAddr().String() + "\r\n\r\n"
 	header, err := exchange(conn, r, request, http.StatusOK)
 	if err == nil && header.Get("Transfer-Encoding") != "chunked" {
 		err = fmt.Errorf("header %v is not of a chunked answer", header)

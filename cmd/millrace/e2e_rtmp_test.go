@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"time"
 )
@@ -59,7 +61,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 // dialRTMP connects and does the simple handshake; wrap, if given, comes
 // between the socket and the parser.
 func dialRTMP(addr string, wrap func(net.Conn) io.Reader, preface ...byte) (*rtmpConn, error) {
-	conn, err := dialer(wrap != nil).Dial("tcp", addr)
+	conn, err := dial(addr, wrap != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -80,14 +82,20 @@ func dialRTMP(addr string, wrap func(net.Conn) io.Reader, preface ...byte) (*rtm
 	return c, nil
 }
 
-// dialer makes connections; narrow ones have the smallest receive buffer.
-func dialer(narrow bool) *net.Dialer {
+// dial connects; a narrow connection has the smallest receive buffer, and an
+// address that begins with tlsAddr is spoken to over TLS.
+func dial(addr string, narrow bool) (net.Conn, error) {
 	d := &net.Dialer{Timeout: patience}
 	if narrow {
 		d.Control = smallBuffer
 	}
-	return d
+	if addr, ok := strings.CutPrefix(addr, tlsAddr); ok {
+		return tls.DialWithDialer(d, "tcp", addr, &tls.Config{InsecureSkipVerify: true})
+	}
+	return d.Dial("tcp", addr)
 }
+
+const tlsAddr = "tls:"
 
 func (c *rtmpConn) handshake() error {
 	c1 := make([]byte, 1536)

@@ -79,14 +79,18 @@ func serverCommand(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// toml renders the tables, keys sorted.
+// toml renders the keys without a table, then the tables, all sorted.
 func (c conf) toml() string {
 	tables := map[string][]string{}
+	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(c)) {
 		dot := strings.LastIndexByte(key, '.')
+		if dot < 0 {
+			b.WriteString(key + " = " + c[key] + "\n")
+			continue
+		}
 		tables[key[:dot]] = append(tables[key[:dot]], key[dot+1:]+" = "+c[key])
 	}
-	var b strings.Builder
 	for _, table := range slices.Sorted(maps.Keys(tables)) {
 		fmt.Fprintf(&b, "[%s]\n%s\n", table, strings.Join(tables[table], "\n"))
 	}

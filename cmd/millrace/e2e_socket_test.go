@@ -34,7 +34,7 @@ func parseFloat(t *testing.T, s string) float64 {
 // dialTCP opens a bare connection for the length of the test.
 func dialTCP(t *testing.T, addr string) net.Conn {
 	t.Helper()
-	conn, err := dialer(false).Dial("tcp", addr)
+	conn, err := dial(addr, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,8 @@ func (s *server) tryWatch(protocol, path string, wrap wrapper) (viewer, error) {
 		return playRTMP(s.rtmp[0], path, wrap)
 	case "http-flv":
 		return watchHTTP(s.http[0], flvPath(path), wrap)
+	case "http2":
+		return watchHTTP2(s.http[0], flvPath(path))
 	case "ws-flv":
 		return watchWS(s.http[0], flvPath(path), wrap)
 	}

@@ -31,12 +31,12 @@ type wsViewer struct {
 
 // watchWS returns when the connection is upgraded.
 func watchWS(addr, path string, wrap wrapper) (*wsViewer, error) {
-	conn, err := dialer(wrap != nil).Dial("tcp", addr)
+	conn, err := dial(addr, wrap != nil)
 	if err != nil {
 		return nil, err
 	}
 	r := wrap.reader(conn)
-	if err := upgrade(conn, r, addr, path); err != nil {
+	if err := upgrade(conn, r, path); err != nil {
 		conn.Close()
 		return nil, err
 	}
@@ -44,11 +44,11 @@ func watchWS(addr, path string, wrap wrapper) (*wsViewer, error) {
 	return &wsViewer{conn, &flvReader{r: frames}, frames}, nil
 }
 
-func upgrade(conn net.Conn, r *bufio.Reader, addr, path string) error {
+func upgrade(conn net.Conn, r *bufio.Reader, path string) error {
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:])
 	key := base64.StdEncoding.EncodeToString(nonce[:])
-	header, err := exchange(conn, r, "GET "+path+" HTTP/1.1\r\nHost: "+addr+
+	header, err := exchange(conn, r, "GET "+path+" HTTP/1.1\r\nHost: "+conn.RemoteAddr().String()+
 		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+
 		key+"\r\n\r\n", http.StatusSwitchingProtocols)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/conf"
 	"github.com/millrace/millrace/core"
+	"github.com/millrace/millrace/core/certificate"
 	"github.com/millrace/millrace/core/httpflv"
 	"github.com/millrace/millrace/core/netloop"
 	"github.com/millrace/millrace/core/stream"
@@ -32,7 +33,7 @@ func options(c conf.Config, log *slog.Logger) core.Options {
 func addresses(listen []conf.Listen) []netloop.Address {
 	all := make([]netloop.Address, len(listen))
 	for i, l := range listen {
-		all[i] = netloop.Address{Addr: l.Addr, ProxyProtocol: l.ProxyProtocol}
+		all[i] = netloop.Address{Addr: l.Addr, TLS: l.TLS, ProxyProtocol: l.ProxyProtocol}
 	}
 	return all
 }
@@ -45,17 +46,30 @@ func live(c conf.Config) core.Live {
 			NamePattern: c.Stream.NamePattern.Regexp(),
 			CORS:        httpflv.CORS{Origins: c.HTTP.CORSOrigins}, TrustedProxies: c.HTTP.TrustedProxies,
 		},
-		Streams:       streams(c.Stream),
-		Web:           web.Settings{List: c.HTTP.List, CORSOrigins: c.HTTP.CORSOrigins, WWWDir: c.HTTP.WWWDir},
+		Streams: streams(c.Stream),
+		Web: web.Settings{
+			List: c.HTTP.List, CORSOrigins: c.HTTP.CORSOrigins, WWWDir: c.HTTP.WWWDir,
+			StallTimeout: time.Duration(c.Stream.StallTimeout),
+		},
+		Certificates:  certificates(c.TLS),
 		Token:         c.Admin.Token,
 		StatsInterval: time.Duration(c.Server.StatsInterval),
 		Shutdown:      time.Duration(c.Server.ShutdownTimeout),
 	}
 }
 
+func certificates(t conf.TLS) []certificate.Pair {
+	all := make([]certificate.Pair, len(t.Certificates))
+	for i, c := range t.Certificates {
+		all[i] = certificate.Pair(c)
+	}
+	return all
+}
+
 func limits(l conf.Limits) netloop.Limits {
 	return netloop.Limits{
 		Connections: l.Connections, ConnectionsPerIP: l.ConnectionsPerIP, Waiting: l.Waiting,
+		TLSHandshakes:    l.TLSHandshakes,
 		HandshakeTimeout: time.Duration(l.HandshakeTimeout), ConnectTimeout: time.Duration(l.ConnectTimeout),
 		PublishTimeout: time.Duration(l.PublishTimeout), RequestHeaderTimeout: time.Duration(l.RequestHeaderTimeout),
 		IdleTimeout: time.Duration(l.IdleTimeout), PublishIdleTimeout: time.Duration(l.PublishIdleTimeout),

@@ -36,6 +36,11 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 	o := options(c, log)
 	spareProcs(o.Loops)
 	o.Reload = r.reload
+	// Before others can see that the server is there: a hang-up that nobody
+	// waits for ends the process.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	server, err := core.New(o)
 	if err != nil {
 		log.Error("cannot start", "reason", err.Error())
@@ -45,7 +50,7 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	go r.onHangup(ctx)
+	go r.onHangup(ctx, hangup)
 	if err := server.Run(ctx); err != nil {
 		log.Error("server failed", "reason", err.Error())
 		return exitFailed
@@ -84,10 +89,7 @@ func (r *reloader) reload() ([]admin.Change, error) {
 	return changes, nil
 }
 
-func (r *reloader) onHangup(ctx context.Context) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+func (r *reloader) onHangup(ctx context.Context, hangup <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():

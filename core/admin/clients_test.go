@@ -11,7 +11,7 @@ func TestClientsShape(t *testing.T) {
 	t.Parallel()
 	fake := newFake()
 	wantJSON(t, get(newHandlerFor(fake), "/api/v1/clients?protocol=ws-flv"), 200, `{"clients":[
-		{"id":"c2","protocol":"ws-flv","role":"player","app":"live/eu","name":"cam",
+		{"id":"c2","protocol":"ws-flv","role":"player","tls":true,"app":"live/eu","name":"cam",
 		"remote_addr":"192.0.2.2:6000","user_agent":"Chromium","bytes_in":1,"bytes_out":2,
 		"lag_ms":3,"dropped_frames":4,"socket_queue":5,"since":"2026-03-04T05:06:07Z"}]}`)
 	if !fake.hasDeadline {

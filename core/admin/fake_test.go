@@ -100,7 +100,7 @@ func newFake() *fakeServer {
 		},
 		clients: []ClientStatus{
 			{ID: "c3", Protocol: ProtocolHTTP, Role: RoleIdle, Since: since.Add(time.Second)},
-			{ID: "c2", Protocol: ProtocolWSFLV, Role: RolePlayer, App: "live/eu", Name: "cam",
+			{ID: "c2", Protocol: ProtocolWSFLV, Role: RolePlayer, TLS: true, App: "live/eu", Name: "cam",
 				RemoteAddr: "192.0.2.2:6000", UserAgent: "Chromium", BytesIn: 1, BytesOut: 2,
 				LagMS: 3, DroppedFrames: 4, SocketQueue: 5, Since: since},
 			{ID: "c1", Protocol: ProtocolRTMP, Role: RolePublisher, App: "live/eu", Name: "cam", Since: since},

@@ -88,6 +88,7 @@ type ClientStatus struct {
 	ID            string    `json:"id"` // may stand in a URL's path segment
 	Protocol      string    `json:"protocol"`
 	Role          string    `json:"role"`
+	TLS           bool      `json:"tls"`
 	App           string    `json:"app"`
 	Name          string    `json:"name"`
 	RemoteAddr    string    `json:"remote_addr"`

@@ -59,7 +59,7 @@ func TestPublishAndPlay(t *testing.T) {
 	s := startServer(t, "0s")
 	end := publishing(t, s, PublishOptions{PID: s.pid()})
 	t.Run("protocols", func(t *testing.T) {
-		for _, protocol := range []Protocol{RTMP, HTTPFLV, WSFLV} {
+		for _, protocol := range []Protocol{RTMP, HTTPFLV, WSFLV, RTMPS, HTTPSFLV, WSSFLV} {
 			t.Run(string(protocol), func(t *testing.T) {
 				t.Parallel()
 				r, err := Play(t.Context(), small(s, protocol))
@@ -123,15 +123,15 @@ func TestPlayRefused(t *testing.T) {
 
 func TestFloor(t *testing.T) {
 	t.Parallel()
-	for _, perWrite := range []float64{1, 6} {
+	for _, w := range []WriterOptions{{PerWrite: 1}, {PerWrite: 6}, {PerWrite: 6, TLS: true}} {
 		o := FloorOptions{Play: PlayOptions{Viewers: 10, Sample: 5, Settle: 300 * time.Millisecond, Duration: time.Second},
-			Writer: WriterOptions{PerWrite: perWrite}, Command: []string{program(t), "bench", "floor-writer"}}
+			Writer: w, Command: []string{program(t), "bench", "floor-writer"}}
 		r, err := Floor(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		wantWhole(t, r.PlayReport, 10)
-		if r.Writer.Calls == 0 || r.Writer.FramesPerWrite < 0.7*perWrite {
+		if r.Writer.Calls == 0 || r.Writer.FramesPerWrite < 0.7*w.PerWrite {
 			t.Errorf("writer: %+v", r.Writer)
 		}
 	}

@@ -68,7 +68,7 @@ func (o CompareOptions) withDefaults() (CompareOptions, error) {
 	o.Pairs = max(o.Pairs, 1)
 	o.Shape = o.Shape.withDefaults()
 	for _, c := range o.cells() {
-		if known := []Protocol{RTMP, HTTPFLV, WSFLV}; !slices.Contains(known, c.Protocol) {
+		if known := []Protocol{RTMP, HTTPFLV, WSFLV, RTMPS, HTTPSFLV, WSSFLV}; !slices.Contains(known, c.Protocol) {
 			return o, fmt.Errorf("protocol %q is none of %q: %w", c.Protocol, known, ErrOptions)
 		}
 	}
@@ -218,7 +218,8 @@ func (c *comparison) pair(ctx context.Context, cell *Cell, s, rival *subject) (P
 		return p, err
 	}
 	floor := c.command("floor", c.shape(), "-n", fmt.Sprint(cell.Viewers), "-duration", c.options.Duration.String(),
-		"-frames-per-write", fmt.Sprint(p.perWrite()), "-threads", fmt.Sprint(runtime.NumCPU()), "-json")
+		"-frames-per-write", fmt.Sprint(p.perWrite()), "-threads", fmt.Sprint(runtime.NumCPU()),
+		fmt.Sprintf("-tls=%t", cell.Protocol.secure()), "-json")
 	if err := runReport(ctx, floor, &p.Floor); err != nil {
 		return p, err
 	}

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/millrace/millrace/core/secure"
 )
 
 // conn is a connection that we make, on a poller's thread.
@@ -16,7 +18,8 @@ type conn struct {
 	slot      int // in the poller
 	out       []byte
 	connected bool
-	writing   bool // EPOLLOUT is asked for
+	writing   bool         // EPOLLOUT is asked for
+	tls       *secure.Conn // nil: plain
 }
 
 // watched is what is always asked for.
@@ -43,6 +46,13 @@ func (c *conn) open(p *poller, to netip.AddrPort, from netip.Addr, s socket) err
 	return nil
 }
 
+// adopt takes a socket that is connected, with TLS.
+func (c *conn) adopt(p *poller, fd int, s *secure.Conn, watcher socket) error {
+	c.p, c.fd, c.tls, c.connected = p, fd, s, true
+	c.slot = len(p.socks)
+	return p.watch(fd, watched, watcher)
+}
+
 // isOpen reports whether there is a descriptor.
 func (c *conn) isOpen() bool { return c.p != nil && c.fd >= 0 }
 
@@ -56,6 +66,12 @@ func (c *conn) close() {
 
 // send writes b, or has what the socket does not take wait for its turn.
 func (c *conn) send(b []byte) error {
+	if c.tls != nil {
+		var err error
+		if b, err = c.tls.Seal(nil, b); err != nil {
+			return fmt.Errorf("seal: %w", err)
+		}
+	}
 	if len(c.out) == 0 && c.connected && len(b) > 0 {
 		n, err := write(c.fd, b)
 		if err != nil && !errors.Is(err, unix.EAGAIN) {
@@ -114,7 +130,18 @@ func (c *conn) deafen() error {
 // nothing. io.EOF: the peer has closed.
 func (c *conn) receive() ([]byte, error) {
 	n, err := c.received(read(c.fd, c.p.buf))
-	return c.p.buf[:n], err
+	if c.tls == nil || n == 0 || err != nil {
+		return c.p.buf[:n], err
+	}
+	c.p.clear = c.p.clear[:0]
+	err = c.tls.Open(c.p.buf[:n], c.p.opened[:], func(b []byte) bool {
+		c.p.clear = append(c.p.clear, b...)
+		return true
+	})
+	if len(c.p.clear) > 0 {
+		err = nil // the socket's end is not far
+	}
+	return c.p.clear, err
 }
 
 // discard is receive without the bytes.

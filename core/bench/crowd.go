@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"math"
 	"slices"
 	"sync"
@@ -22,6 +23,11 @@ type crowd struct {
 
 	playing, failed, ended, dropped atomic.Int64
 
+	// shaking are the TLS handshakes in progress, within ctx.
+	shaking sync.WaitGroup
+	ctx     context.Context
+	cancel  context.CancelFunc
+
 	mu      sync.Mutex
 	reasons map[string]int
 }
@@ -35,7 +41,9 @@ func newCrowd(protocol Protocol) (*crowd, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &crowd{poller: p, protocol: protocol, reasons: make(map[string]int)}, nil
+	c := &crowd{poller: p, protocol: protocol, reasons: make(map[string]int)}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c, nil
 }
 
 // add adds a viewer that is to connect at due. Before start.
@@ -106,6 +114,9 @@ func (c *crowd) endInterval(now time.Time) []share {
 
 // close ends the poller and all connections.
 func (c *crowd) close() {
+	c.poller.do(func() { c.poller.tick = nil }) // nobody else connects
+	c.cancel()
+	c.shaking.Wait()
 	c.poller.close()
 	for _, v := range c.viewers {
 		v.close()

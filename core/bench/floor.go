@@ -41,7 +41,7 @@ func Floor(ctx context.Context, o FloorOptions) (FloorReport, error) {
 	o.Play.PID, o.Play.Metrics = child.pid(), ""
 	counts := interval{child: child}
 	o.Play.mark = counts.mark
-	t := target{protocol: HTTPFLV, host: child.addr.String(), addr: child.addr, name: "/"}
+	t := target{protocol: HTTPFLV, host: child.addr.String(), addr: child.addr, name: "/", tls: o.Writer.TLS}
 	r, err := play(ctx, o.Play, t)
 	return FloorReport{PlayReport: r, Writer: counts.of()}, err
 }
@@ -131,6 +131,8 @@ type WriterOptions struct {
 	Threads int
 	// Ingest has it read instead.
 	Ingest bool
+	// TLS has it write by way of crypto/tls.
+	TLS bool
 }
 
 func (o WriterOptions) withDefaults() WriterOptions {
@@ -179,6 +181,6 @@ func (o WriterOptions) args() []string {
 	return []string{
 		"-bitrate", fmt.Sprint(o.Shape.Bitrate), "-fps", fmt.Sprint(o.Shape.FPS), "-gop", o.Shape.GOP.String(),
 		fmt.Sprintf("-audio=%t", !o.Shape.NoAudio), "-frames-per-write", fmt.Sprint(o.PerWrite),
-		"-threads", fmt.Sprint(o.Threads), fmt.Sprintf("-ingest=%t", o.Ingest),
+		"-threads", fmt.Sprint(o.Threads), fmt.Sprintf("-ingest=%t", o.Ingest), fmt.Sprintf("-tls=%t", o.TLS),
 	}
 }

@@ -24,10 +24,10 @@ func newReader() (*floorReader, error) {
 	return &floorReader{ep: ep}, nil
 }
 
-func (r *floorReader) add(fd int) {
-	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
-	if err := unix.EpollCtl(r.ep, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
-		_ = unix.Close(fd)
+func (r *floorReader) add(c accepted) {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.fd)}
+	if err := unix.EpollCtl(r.ep, unix.EPOLL_CTL_ADD, c.fd, &ev); err != nil {
+		_ = unix.Close(c.fd)
 	}
 }
 

@@ -22,6 +22,7 @@ type floorWriter struct {
 	slots   [writerSlots][]*receiver
 	added   int // ever
 	due     time.Time
+	records []byte // scratch for TLS
 
 	// now are the counts that the atomic ones do not have yet.
 	now                                    WriterCounts
@@ -34,8 +35,10 @@ const writerSlots = 16
 
 // receiver is a socket that is written to.
 type receiver struct {
-	fd int
+	accepted
 	at uint64 // in the log
+	// sealed are records that the socket has not taken.
+	sealed []byte
 }
 
 // frameLog is the stream as bytes, from a position on.
@@ -81,8 +84,8 @@ func (w *floorWriter) run() {
 	step := w.options.window() / writerSlots
 	for {
 		w.gather(begun)
-		for _, fd := range w.take() {
-			w.greet(fd)
+		for _, c := range w.take() {
+			w.greet(c)
 		}
 		if atOnce {
 			for i := range w.slots {
@@ -155,15 +158,16 @@ func (l *frameLog) framesIn(from, to uint64) int {
 	return n
 }
 
-// greet makes fd a receiver from the newest keyframe on.
-func (w *floorWriter) greet(fd int) {
-	if _, err := write(fd, w.log.heads); err != nil {
-		_ = unix.Close(fd)
+// greet makes c a receiver from the newest keyframe on.
+func (w *floorWriter) greet(c accepted) {
+	r := &receiver{accepted: c, at: max(w.log.key, w.log.from)}
+	if _, err := w.send(r, w.log.heads); err != nil {
+		_ = unix.Close(c.fd)
 		return
 	}
 	i := w.added % writerSlots
 	w.added++
-	w.slots[i] = append(w.slots[i], &receiver{fd: fd, at: max(w.log.key, w.log.from)})
+	w.slots[i] = append(w.slots[i], r)
 }
 
 // serve writes to the sockets of a slot.
@@ -201,18 +205,43 @@ func (w *floorWriter) write(r *receiver) bool {
 	if len(b) == 0 {
 		return true
 	}
-	n, err := write(r.fd, b)
+	n, err := w.send(r, b)
 	if err != nil && !errors.Is(err, unix.EAGAIN) {
 		return false
 	}
 	w.now.Calls++
 	w.now.Bytes += uint64(n)
 	w.now.Frames += uint64(w.log.framesIn(r.at, r.at+uint64(n)))
-	if n < len(b) {
+	if n < len(b) || len(r.sealed) > 0 {
 		w.now.Partial++
 	}
 	r.at += uint64(n)
 	return true
+}
+
+// maxSealed bounds what is sealed for one write, in bytes, as a Millrace does.
+const maxSealed = 64 << 10
+
+// send writes b, with TLS by crypto/tls and one write(2) for all records.
+func (w *floorWriter) send(r *receiver, b []byte) (n int, err error) {
+	if r.tls == nil {
+		return write(r.fd, b)
+	}
+	if len(r.sealed) > 0 {
+		n, err := write(r.fd, r.sealed)
+		if r.sealed = r.sealed[n:]; err != nil || len(r.sealed) > 0 {
+			return 0, err
+		}
+		r.sealed = nil
+	}
+	b = b[:min(len(b), maxSealed)]
+	if w.records, err = r.tls.Seal(w.records[:0], b); err != nil {
+		return 0, err
+	}
+	if n, err = write(r.fd, w.records); n < len(w.records) {
+		r.sealed = append([]byte(nil), w.records[n:]...)
+	}
+	return len(b), err
 }
 
 func (w *floorWriter) counts() WriterCounts {

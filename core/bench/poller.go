@@ -16,6 +16,8 @@ type poller struct {
 	ep, wakeup int
 	events     []unix.EpollEvent
 	buf        []byte // scratch for whoever reads
+	clear      []byte // and for what was in it, of TLS
+	opened     [16 << 10]byte
 	socks      []socket
 	now        time.Time // when the sockets at hand were found ready
 	// tick does what is due at now and returns when it wants to be called

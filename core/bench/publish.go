@@ -58,7 +58,7 @@ func Publish(ctx context.Context, o PublishOptions) (PublishReport, error) {
 	if err != nil {
 		return PublishReport{}, err
 	}
-	if t.protocol != RTMP || o.Ramp < 1 {
+	if t.protocol != RTMP || t.tls || o.Ramp < 1 {
 		return PublishReport{}, fmt.Errorf("publish to %s: %w", o.URL, ErrOptions)
 	}
 	return publish(ctx, o, t)

@@ -8,13 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/millrace/millrace/core/certificate"
 )
 
 // subject is a server under measurement, with a process and ports of its own.
 type subject struct {
 	*process
 	dir   string // its files, removed at the end
-	ports struct{ rtmp, http, admin int }
+	ports struct{ rtmp, http, admin, rtmps, https int }
 }
 
 // stop ends the server and removes its files. A nil subject is none.
@@ -35,6 +37,12 @@ func (s *subject) url(p Protocol) string {
 		return fmt.Sprintf("http://127.0.0.1:%d/live/bench.flv", s.ports.http)
 	case WSFLV:
 		return fmt.Sprintf("ws://127.0.0.1:%d/live/bench.flv", s.ports.http)
+	case HTTPSFLV:
+		return fmt.Sprintf("https://127.0.0.1:%d/live/bench.flv", s.ports.https)
+	case WSSFLV:
+		return fmt.Sprintf("wss://127.0.0.1:%d/live/bench.flv", s.ports.https)
+	case RTMPS:
+		return fmt.Sprintf("rtmps://127.0.0.1:%d/live/bench", s.ports.rtmps)
 	}
 	return fmt.Sprintf("rtmp://127.0.0.1:%d/live/bench", s.ports.rtmp)
 }
@@ -50,9 +58,12 @@ func (s *subject) metrics() string {
 const millraceConfig = `[log]
 level = "warn"
 [rtmp]
-listen = ["127.0.0.1:%d"]
+listen = ["127.0.0.1:%d", {addr = "127.0.0.1:%d", tls = true}]
 [http]
-listen = ["127.0.0.1:%d"]
+listen = ["127.0.0.1:%d", {addr = "127.0.0.1:%d", tls = true}]
+[[tls]]
+cert = %q
+key = %q
 [admin]
 listen = "127.0.0.1:%d"
 [stream]
@@ -62,11 +73,15 @@ merge_window_max = "1s"
 
 // startMillrace starts a Millrace with a merge window.
 func startMillrace(ctx context.Context, program, window string) (*subject, error) {
-	s, err := newSubject(3)
+	s, err := newSubject(5)
 	if err != nil {
 		return nil, err
 	}
-	config := fmt.Sprintf(millraceConfig, s.ports.rtmp, s.ports.http, s.ports.admin, window)
+	pair := certificate.Pair{Cert: filepath.Join(s.dir, "cert.pem"), Key: filepath.Join(s.dir, "key.pem")}
+	if err := saveSelfSigned(pair); err != nil {
+		return s, err
+	}
+	config := fmt.Sprintf(millraceConfig, s.ports.rtmp, s.ports.rtmps, s.ports.http, s.ports.https, pair.Cert, pair.Key, s.ports.admin, window)
 	if window == "auto" {
 		config = strings.Replace(config, "merge_window_max = \"1s\"\n", "", 1)
 	}
@@ -138,9 +153,9 @@ func answers(ctx context.Context, address string) bool {
 	return true
 }
 
-// newSubject finds free ports, 1 or 3, and makes a folder.
+// newSubject finds n free ports, at most 5, and makes a folder.
 func newSubject(n int) (*subject, error) {
-	var ports [3]int
+	var ports [5]int
 	for i := range n {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -154,7 +169,7 @@ func newSubject(n int) (*subject, error) {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
 	s := &subject{dir: dir}
-	s.ports.rtmp, s.ports.http, s.ports.admin = ports[0], ports[1], ports[2]
+	s.ports.rtmp, s.ports.http, s.ports.admin, s.ports.rtmps, s.ports.https = ports[0], ports[1], ports[2], ports[3], ports[4]
 	return s, nil
 }
 

@@ -18,13 +18,20 @@ const (
 	RTMP    Protocol = "rtmp"
 	HTTPFLV Protocol = "httpflv"
 	WSFLV   Protocol = "wsflv"
+	// The same over TLS, as [Compare] names them.
+	RTMPS    Protocol = "rtmps"
+	HTTPSFLV Protocol = "httpsflv"
+	WSSFLV   Protocol = "wssflv"
 	// raw is RTMP media without any RTMP before it, for a peer that only
 	// reads.
 	raw Protocol = "raw"
 )
 
+// secure reports whether p has TLS.
+func (p Protocol) secure() bool { return p == RTMPS || p == HTTPSFLV || p == WSSFLV }
+
 // ErrURL is returned for a URL that is no live stream's.
-var ErrURL = errors.New("not rtmp://HOST/APP/NAME, http://HOST/APP/NAME.flv or ws://HOST/APP/NAME.flv")
+var ErrURL = errors.New("not rtmp://HOST/APP/NAME, http://HOST/APP/NAME.flv or ws://HOST/APP/NAME.flv, nor one of these with TLS")
 
 // target is where a stream is.
 type target struct {
@@ -34,15 +41,20 @@ type target struct {
 	app      string // of RTMP
 	name     string // of RTMP; the path of HTTP
 	query    string // with its question mark
+	tls      bool
 }
 
 var schemes = map[string]struct {
 	protocol Protocol
 	port     string
+	tls      bool
 }{
-	"rtmp": {RTMP, "1935"},
-	"http": {HTTPFLV, "80"},
-	"ws":   {WSFLV, "80"},
+	"rtmp":  {RTMP, "1935", false},
+	"http":  {HTTPFLV, "80", false},
+	"ws":    {WSFLV, "80", false},
+	"rtmps": {RTMP, "1936", true},
+	"https": {HTTPFLV, "443", true},
+	"wss":   {WSFLV, "443", true},
 }
 
 // parseTarget reads a URL and finds the host's address.
@@ -56,7 +68,7 @@ func parseTarget(ctx context.Context, s string) (target, error) {
 	if !ok || path == "" || u.Hostname() == "" {
 		return target{}, fmt.Errorf("%q: %w", s, ErrURL)
 	}
-	t := target{protocol: scheme.protocol, host: u.Host, name: "/" + path}
+	t := target{protocol: scheme.protocol, host: u.Host, name: "/" + path, tls: scheme.tls}
 	if u.RawQuery != "" {
 		t.query = "?" + u.RawQuery
 	}

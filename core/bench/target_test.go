@@ -14,10 +14,13 @@ func TestParseTarget(t *testing.T) {
 		want target
 		err  error
 	}{
-		{"rtmp://127.0.0.1/live/x", target{RTMP, "127.0.0.1", addr("127.0.0.1:1935"), "live", "x", ""}, nil},
-		{"rtmp://127.0.0.1:19/live/eu/x?token=a%20b", target{RTMP, "127.0.0.1:19", addr("127.0.0.1:19"), "live/eu", "x", "?token=a%20b"}, nil},
-		{"http://127.0.0.1:8501/live/x.flv?a=b", target{HTTPFLV, "127.0.0.1:8501", addr("127.0.0.1:8501"), "", "/live/x.flv", "?a=b"}, nil},
-		{"ws://[::1]/live/x.flv", target{WSFLV, "[::1]", addr("[::1]:80"), "", "/live/x.flv", ""}, nil},
+		{"rtmp://127.0.0.1/live/x", target{RTMP, "127.0.0.1", addr("127.0.0.1:1935"), "live", "x", "", false}, nil},
+		{"rtmp://127.0.0.1:19/live/eu/x?token=a%20b", target{RTMP, "127.0.0.1:19", addr("127.0.0.1:19"), "live/eu", "x", "?token=a%20b", false}, nil},
+		{"http://127.0.0.1:8501/live/x.flv?a=b", target{HTTPFLV, "127.0.0.1:8501", addr("127.0.0.1:8501"), "", "/live/x.flv", "?a=b", false}, nil},
+		{"ws://[::1]/live/x.flv", target{WSFLV, "[::1]", addr("[::1]:80"), "", "/live/x.flv", "", false}, nil},
+		{"rtmps://127.0.0.1/live/x", target{RTMP, "127.0.0.1", addr("127.0.0.1:1936"), "live", "x", "", true}, nil},
+		{"https://127.0.0.1/live/x.flv", target{HTTPFLV, "127.0.0.1", addr("127.0.0.1:443"), "", "/live/x.flv", "", true}, nil},
+		{"wss://127.0.0.1:9/live/x.flv", target{WSFLV, "127.0.0.1:9", addr("127.0.0.1:9"), "", "/live/x.flv", "", true}, nil},
 		{"rtmp://127.0.0.1/x", target{}, ErrURL},
 		{"rtmp://127.0.0.1/live/", target{}, ErrURL},
 		{"rtmp:///live/x", target{}, ErrURL},

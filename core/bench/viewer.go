@@ -44,6 +44,10 @@ func (v *viewer) begin(t target, i int, now time.Time) {
 	if v.reading != nil {
 		v.reading.connected = now
 	}
+	if t.tls {
+		v.crowd.shaking.Go(func() { v.shake(t, i) })
+		return
+	}
 	err := v.open(v.crowd.poller, t.addr, sourceFor(t.addr.Addr(), i), v)
 	if err == nil {
 		err = v.send(v.feed.open())
@@ -51,6 +55,26 @@ func (v *viewer) begin(t target, i int, now time.Time) {
 	if err != nil {
 		v.end(err)
 	}
+}
+
+// shake connects with TLS, on a goroutine of its own.
+func (v *viewer) shake(t target, i int) {
+	fd, s, err := dialTLS(v.crowd.ctx, t, sourceFor(t.addr.Addr(), i))
+	v.crowd.poller.do(func() {
+		if err == nil {
+			err = v.adopt(v.crowd.poller, fd, s, v)
+		}
+		if err == nil && v.state != viewerOpening { // it took too long
+			v.close()
+			return
+		}
+		if err == nil {
+			err = v.send(v.feed.open())
+		}
+		if err != nil && v.state == viewerOpening {
+			v.end(err)
+		}
+	})
 }
 
 // ready is its poller's.

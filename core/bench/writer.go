@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,9 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/millrace/millrace/core/certificate"
+	"github.com/millrace/millrace/core/secure"
 )
 
 // RunWriter is the bare process of [Floor] and [IngestFloor]. It ends with its
@@ -25,6 +29,14 @@ func RunWriter(o WriterOptions, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var config *tls.Config
+	if o.TLS {
+		c, err := certificate.SelfSigned(selfSignedLife)
+		if err != nil {
+			return err
+		}
+		config = &tls.Config{Certificates: []tls.Certificate{c}, MinVersion: tls.VersionTLS12}
+	}
 	var all []worker
 	for range o.Threads {
 		var w worker = newWriter(o)
@@ -37,7 +49,7 @@ func RunWriter(o WriterOptions, in io.Reader, out io.Writer) error {
 		all = append(all, w)
 		go w.run()
 	}
-	go accept(fd, all)
+	go accept(fd, config, all)
 	if _, err := fmt.Fprintln(out, addr); err != nil {
 		return fmt.Errorf("say where the bare process listens: %w", err)
 	}
@@ -48,8 +60,14 @@ func RunWriter(o WriterOptions, in io.Reader, out io.Writer) error {
 type worker interface {
 	run()
 	// add gives it a socket, and counts returns what it did; any goroutine.
-	add(fd int)
+	add(c accepted)
 	counts() WriterCounts
+}
+
+// accepted is a socket, and the TLS over it if there is any.
+type accepted struct {
+	fd  int
+	tls *secure.Conn
 }
 
 // answer answers each line with the counts.
@@ -88,7 +106,7 @@ func listen() (fd int, addr netip.AddrPort, err error) {
 
 // accept deals connections out. When descriptors run out it waits for some to
 // be closed.
-func accept(fd int, all []worker) {
+func accept(fd int, config *tls.Config, all []worker) {
 	for i := 0; ; i++ {
 		c, _, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		if err != nil {
@@ -96,28 +114,37 @@ func accept(fd int, all []worker) {
 			continue
 		}
 		_ = unix.SetsockoptInt(c, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-		all[i%len(all)].add(c)
+		w := all[i%len(all)]
+		if config == nil {
+			w.add(accepted{fd: c})
+			continue
+		}
+		go func() {
+			if fd, s, err := serveTLS(c, config); err == nil {
+				w.add(accepted{fd, s})
+			}
+		}()
 	}
 }
 
 // incoming are sockets on their way to a worker's thread.
 type incoming struct {
 	mu  sync.Mutex
-	fds []int
+	all []accepted
 }
 
-func (in *incoming) add(fd int) {
+func (in *incoming) add(c accepted) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.fds = append(in.fds, fd)
+	in.all = append(in.all, c)
 }
 
-func (in *incoming) take() []int {
+func (in *incoming) take() []accepted {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	fds := in.fds
-	in.fds = nil
-	return fds
+	all := in.all
+	in.all = nil
+	return all
 }
 
 // sleepUntil sleeps on the thread itself, by a raw call: a scheduler that knew

@@ -33,6 +33,9 @@ type batch struct {
 	ends   []int // where each frame ends, in bytes from the start
 	iov    []unix.Iovec
 	bytes  int // in iov
+	// clear is iov as one piece, as far as it is sealed at once; nil until a
+	// viewer with TLS asks for it. It lies in room.
+	clear, room []byte
 }
 
 // build fills b with frames [from, end) that the viewers of g want.
@@ -80,7 +83,7 @@ func (b *batch) at(n int) (i, start int) {
 func (b *batch) reset() {
 	clear(b.frames)
 	clear(b.iov)
-	*b = batch{frames: b.frames[:0], ends: b.ends[:0], iov: b.iov[:0], news: b.news[:0]}
+	*b = batch{frames: b.frames[:0], ends: b.ends[:0], iov: b.iov[:0], news: b.news[:0], room: b.room[:0]}
 }
 
 // batches remembers the newest few, since viewers come in the order of their

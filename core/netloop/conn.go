@@ -30,7 +30,8 @@ type conn struct {
 	via      netip.AddrPort // who it comes from, after PROXY protocol
 	peer     netip.AddrPort // the client: via, or whom a trusted proxy names
 	ticket   ticket
-	prefix   []byte // read before it came to the loop
+	prefix   []byte    // read before it came to the loop
+	tls      *tlsLayer // nil: plain
 
 	opens   atomic.Bool // the loop has it
 	gc      gnet.Conn
@@ -63,6 +64,8 @@ type conn struct {
 	bytesIn, bytesOut uint64
 	cause             cause  // why it ends, for the metrics and
 	reason            string // for people; the first one counts
+	// whole, of a tunnel, is set once all was sent that is to be.
+	whole *atomic.Bool
 	// inCallback: gnet closes it when the callback returns. finishing: it is
 	// shut down once out is empty. dead: nothing may be done with it.
 	// lent: net/http has it now.
@@ -108,9 +111,15 @@ func (c *conn) opened(gc gnet.Conn) gnet.Action {
 	c.loop.stats.conns.Add(1)
 	return c.callback(func() {
 		c.handler.open()
+		if c.tls != nil {
+			c.loop.sealer.init()
+		}
 		if prefix := c.prefix; len(prefix) > 0 && !c.dead {
 			c.prefix = nil
 			c.receive(prefix)
+		}
+		if c.tls != nil && !c.dead {
+			c.receiveTLS(nil) // what came right behind the handshake
 		}
 		if c.engine.draining.Load() && c.viewer == nil && !c.dead {
 			c.handler.drain() // the others were told before it came
@@ -122,7 +131,11 @@ func (c *conn) opened(gc gnet.Conn) gnet.Action {
 func (c *conn) traffic() gnet.Action {
 	return c.callback(func() {
 		b, _ := c.gc.Next(-1)
-		if len(b) > 0 && !c.dead {
+		switch {
+		case len(b) == 0 || c.dead:
+		case c.tls != nil:
+			c.receiveTLS(b)
+		default:
 			c.receive(b)
 		}
 	})
@@ -223,32 +236,75 @@ func (c *conn) flush() {
 		c.loop.rearm()
 		return
 	}
+	if !c.unsealed() {
+		return
+	}
 	for len(c.out) > 0 {
-		n, err := unix.Write(c.fd, c.out)
-		if err == unix.EINTR {
-			continue
-		}
-		if err == unix.EAGAIN {
-			c.loop.block(c)
-			return
-		}
-		if err == unix.ENOBUFS || err == unix.ENOMEM {
-			c.loop.blockUntilScan(c)
-			return
-		}
-		if err != nil {
-			c.kill(causePeer, "write: "+err.Error())
-			return
-		}
-		c.progress = c.loop.now()
+		n, errno := c.write(c.out)
 		c.bytesOut += uint64(n)
 		c.sent(n)
+		if c.stuck(errno) {
+			return
+		}
 	}
 	if c.finishing {
 		c.shutdown()
 	} else if h, ok := c.handler.(*httpConn); ok && h.leaving {
 		h.handOff()
 	}
+}
+
+// write sends b, or n bytes of it and says why it did not send more.
+func (c *conn) write(b []byte) (n int, errno unix.Errno) {
+	if c.tls != nil {
+		return c.seal(b)
+	}
+	rest, errno := c.writeAll(b)
+	return len(b) - len(rest), errno
+}
+
+// writeVec is write for iovecs, by one call; those of b, if they are all.
+func (c *conn) writeVec(iov []unix.Iovec, bytes int, b *batch) (n int, errno unix.Errno) {
+	if c.tls != nil {
+		return c.sealVec(iov, b)
+	}
+	n, errno = c.loop.writev(c.fd, iov)
+	if n > 0 {
+		c.progress = c.loop.now()
+	}
+	if errno == 0 && n < bytes {
+		errno = unix.EAGAIN
+	}
+	return n, errno
+}
+
+// writeAll writes b until there is an error, and returns what is left.
+func (c *conn) writeAll(b []byte) (rest []byte, errno unix.Errno) {
+	for len(b) > 0 {
+		n, errno := write(c.fd, b)
+		if errno != 0 {
+			return b, errno
+		}
+		c.progress = c.loop.now()
+		b = b[n:]
+	}
+	return nil, 0
+}
+
+// stuck sees to a write that did not send all, for errno, and reports whether
+// that was so: c waits for its socket, or has come to its end.
+func (c *conn) stuck(errno unix.Errno) bool {
+	switch errno {
+	case 0:
+		return false
+	case unix.EAGAIN:
+		c.loop.block(c)
+	case unix.ENOBUFS, unix.ENOMEM:
+		c.loop.blockUntilScan(c)
+	default:
+		c.kill(causePeer, reasonOf(errno))
+	}
+	return true
 }
 
 // sent drops the first n bytes of out and returns n.
@@ -279,8 +335,11 @@ func (c *conn) finish(why cause, reason string) {
 
 // shutdown closes our side and lets the peer's input run dry.
 func (c *conn) shutdown() {
-	if _, ok := c.handler.(*linger); ok {
+	if _, ok := c.handler.(*linger); ok || !c.saidGoodbye() {
 		return
+	}
+	if c.whole != nil {
+		c.whole.Store(true)
 	}
 	_ = unix.Shutdown(c.fd, unix.SHUT_WR)
 	c.handler = &linger{conn: c, ended: c.handler}

@@ -8,6 +8,7 @@ package netloop
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,6 +44,12 @@ type Options struct {
 	PluginHTTP func(c net.Conn, prefix []byte) error
 	// Events takes the notices of viewers and connections; nil: nobody does.
 	Events Events
+	// HTTP2 takes each connection that agreed on HTTP/2, after its TLS
+	// handshake; nil: HTTP/2 is not offered. It must not block.
+	HTTP2 func(*tls.Conn) error
+	// TLS is the configuration of listeners with TLS, which offer protocols by
+	// ALPN; nil: there is none.
+	TLS func(protocols ...string) *tls.Config
 	// Reserved reports whether a first path segment can be no app; nil: none.
 	Reserved func(first string) bool
 }
@@ -59,6 +66,7 @@ type Engine struct {
 	start    time.Time
 	nextID   atomic.Uint64
 	gate     gatekeeper
+	shakes   handshakes
 	draining atomic.Bool
 	totals   totals
 }
@@ -68,6 +76,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{options: o, log: o.Logger, start: time.Now()}
 	e.settings.Store(&o.Settings)
 	e.gate.init(e)
+	e.shakes.init()
 	client, err := gnet.NewClient(e,
 		gnet.WithNumEventLoop(o.Loops),
 		gnet.WithMulticore(true),
@@ -237,13 +246,18 @@ func (e *Engine) Return(nc net.Conn, prefix []byte, remote net.Addr) error {
 	c.peer, c.via = loaned.peer, loaned.peer
 	c.prefix = prefix
 	c.handler = &httpConn{conn: c}
+	if s := loaned.secure; s != nil {
+		s.Detach()
+		c.tls = &tlsLayer{Conn: s}
+	}
 	loaned.returned.Store(true)
-	e.enroll(loaned.TCPConn, c)
+	e.enroll(loaned.tcp, c)
 	return nil
 }
 
 // Close stops the loops at once. Connections are closed as they are.
 func (e *Engine) Close() error {
+	e.shakes.close()
 	err := e.client.Stop()
 	for _, c := range e.seeds {
 		c.Close()

@@ -214,6 +214,9 @@ func (f *fanout) compact() {
 func (l *loop) visit(v *viewer) {
 	now := l.now()
 	c := v.conn
+	if !c.unsealed() {
+		return
+	}
 	cur := &v.cursor
 	end, pos := cur.Next(now, l.engine.maxLag())
 	if cur.Skips != v.episode.skips {
@@ -282,26 +285,18 @@ func (l *loop) write(v *viewer, b *batch, iov []unix.Iovec, bytes int, now int64
 	if bytes == 0 {
 		return
 	}
-	n, errno := l.writev(v.conn.fd, iov)
+	n, errno := v.conn.writeVec(iov, bytes, b)
 	l.stats.writes.Add(1)
-	if errno == unix.ENOBUFS || errno == unix.ENOMEM {
-		l.blockUntilScan(v.conn)
-		return
-	}
-	if errno != 0 && errno != unix.EAGAIN {
-		v.conn.kill(causePeer, reasonOf(errno))
-		return
-	}
 	if n > 0 {
-		v.conn.progress = now
 		v.conn.bytesOut += uint64(n)
 		v.cursor.Stream.Counters().BytesOut.Add(uint64(n))
 		l.engine.totals.out[v.group.key.protocol()].Add(uint64(n))
 		l.advance(v, b, n, now)
 	}
-	if n < bytes {
+	if errno == unix.EAGAIN {
 		l.stats.partial.Add(1)
-		l.block(v.conn)
+	}
+	if v.conn.stuck(errno) {
 		return
 	}
 	if b != nil {
@@ -384,8 +379,17 @@ func (l *loop) enqueueIfMore(v *viewer) {
 
 // writev is the raw call: unix.Writev allocates past eight buffers.
 func writev(fd int, iov []unix.Iovec) (n int, errno unix.Errno) {
+	return transmit(unix.SYS_WRITEV, fd, unsafe.Pointer(&iov[0]), len(iov))
+}
+
+// write is the raw call, which the scheduler need not know of.
+func write(fd int, b []byte) (n int, errno unix.Errno) {
+	return transmit(unix.SYS_WRITE, fd, unsafe.Pointer(&b[0]), len(b))
+}
+
+func transmit(call uintptr, fd int, from unsafe.Pointer, n int) (int, unix.Errno) {
 	for {
-		r, _, e := unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(len(iov)))
+		r, _, e := unix.RawSyscall(call, uintptr(fd), uintptr(from), uintptr(n))
 		if e == unix.EINTR {
 			continue
 		}

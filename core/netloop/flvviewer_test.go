@@ -305,12 +305,14 @@ func (how transport) ping(n int) []byte {
 
 func (how transport) pong(n int) string { return "pong " + strconv.Itoa(n) }
 
-// testEach runs f for all ways to watch.
+// testEach runs f for all ways to watch, plain and over TLS.
 func testEach(t *testing.T, f func(t *testing.T, how transport)) {
 	for _, how := range transports {
-		t.Run(string(how), func(t *testing.T) {
-			t.Parallel()
-			f(t, how)
-		})
+		for _, suffix := range []string{"", overTLS} {
+			t.Run(string(how)+suffix, func(t *testing.T) {
+				t.Parallel()
+				f(t, how)
+			})
+		}
 	}
 }

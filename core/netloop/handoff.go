@@ -1,17 +1,22 @@
 package netloop
 
 import (
+	"io"
 	"net"
 	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"github.com/millrace/millrace/core/secure"
 )
 
 // loanedConn is a connection that net/http has. It keeps its admission until
 // it is closed or comes back.
 type loanedConn struct {
-	*net.TCPConn
+	net.Conn // the socket, or TLS over it
+	tcp      *net.TCPConn
+	secure   *secure.Conn // nil: plain
 	engine   *Engine
 	peer     netip.AddrPort
 	ticket   ticket
@@ -27,16 +32,30 @@ func (c *loanedConn) Close() error {
 			err = nil
 			return
 		}
-		err = c.TCPConn.Close()
+		err = c.Conn.Close()
 		c.engine.lost(c.ticket)
 	})
 	return err
 }
 
+// RemoteAddr is the client's address, after PROXY protocol.
+func (c *loanedConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.peer) }
+
+// ReadFrom lets a plain connection use sendfile.
+func (c *loanedConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
+
+// CloseWrite ends the sending side.
+func (c *loanedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // handOff gives the connection to net/http, with what was read of it.
 func (h *httpConn) handOff() {
 	c := h.conn
-	if h.leaving = len(c.out) > 0; h.leaving {
+	if h.leaving = len(c.out) > 0 || c.tls != nil && len(c.tls.sealed) > 0; h.leaving {
 		c.setDeadline(c.loop.now() + int64(c.engine.Settings().Viewers.StallTimeout))
 		return // until the answers before it are out
 	}
@@ -49,10 +68,21 @@ func (h *httpConn) handOff() {
 		c.kill(causeServer, "hand over to net/http: "+err.Error())
 		return
 	}
-	e, t, peer, prefix := c.engine, c.ticket, c.via, h.buf
+	lent := &loanedConn{engine: c.engine, peer: c.via, ticket: c.ticket}
+	prefix := h.buf
 	c.ticket, h.buf, c.lent = ticket{}, nil, true
 	c.kill(causeServer, "went on to net/http")
-	go e.lend(fd, t, peer, prefix)
+	lend := func() { go lent.lend(fd, prefix) }
+	if c.tls == nil {
+		lend()
+		return
+	}
+	lent.secure = c.tls.Conn
+	if c.tls.opening {
+		c.tls.afterwards = lend // until then TLS is in our own hands
+		return
+	}
+	lend()
 }
 
 // lost is the end of a connection that no loop has.
@@ -63,23 +93,27 @@ func (e *Engine) lost(t ticket) {
 
 // lend wraps fd for net/http. It runs on a goroutine of its own: these are
 // half a dozen system calls.
-func (e *Engine) lend(fd int, t ticket, peer netip.AddrPort, prefix []byte) {
+func (c *loanedConn) lend(fd int, prefix []byte) {
 	f := os.NewFile(uintptr(fd), "http")
 	nc, err := net.FileConn(f)
 	f.Close()
 	if err != nil {
-		e.lost(t)
-		e.log.Warn("hand over to net/http", "remote_addr", peer.String(), reasonKey, err.Error())
+		c.engine.lost(c.ticket)
+		c.engine.log.Warn("hand over to net/http", "remote_addr", c.peer.String(), reasonKey, err.Error())
 		return
 	}
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
 		nc.Close()
-		e.lost(t)
+		c.engine.lost(c.ticket)
 		return
 	}
-	lent := &loanedConn{TCPConn: tcp, engine: e, peer: peer, ticket: t}
-	if err := e.options.HTTP(lent, prefix, net.TCPAddrFromAddrPort(peer)); err != nil {
-		lent.Close()
+	c.Conn, c.tcp = tcp, tcp
+	if c.secure != nil {
+		c.secure.Attach(tcp)
+		c.Conn = c.secure.TLS()
+	}
+	if err := c.engine.options.HTTP(c, prefix, c.RemoteAddr()); err != nil {
+		c.Close()
 	}
 }

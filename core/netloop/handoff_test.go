@@ -126,6 +126,20 @@ func echo(n int) string { return fmt.Sprintf("GET /echo/%d HTTP/1.1\r\nHost: h\r
 // many times on one connection, and loses no byte.
 func TestHandOff(t *testing.T) {
 	t.Parallel()
+	withAndWithoutTLS(t, testHandOff)
+}
+
+// withAndWithoutTLS runs f for both.
+func withAndWithoutTLS(t *testing.T, f func(t *testing.T)) {
+	for _, name := range []string{"plain", "all" + overTLS} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t)
+		})
+	}
+}
+
+func testHandOff(t *testing.T) {
 	b := &borrower{}
 	r := lending(t, b)
 	f := r.start("live/a")
@@ -164,6 +178,10 @@ func TestHandOff(t *testing.T) {
 // anywhere.
 func TestHandOffOfAPipeline(t *testing.T) {
 	t.Parallel()
+	withAndWithoutTLS(t, testPipeline)
+}
+
+func testPipeline(t *testing.T) {
 	r := lending(t, &borrower{})
 	c := dial(t, r.http.Addr(), 0)
 	var all strings.Builder

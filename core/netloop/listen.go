@@ -1,6 +1,7 @@
 package netloop
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,6 +22,8 @@ type Address struct {
 	Addr string
 	// ProxyProtocol: each connection begins with a PROXY protocol header.
 	ProxyProtocol bool
+	// TLS: it is spoken below RTMP or HTTP, behind a PROXY protocol header.
+	TLS bool
 }
 
 // Listener accepts connections of one protocol at one address.
@@ -28,6 +31,7 @@ type Listener struct {
 	engine   *Engine
 	protocol protocol
 	proxy    bool
+	tls      *tls.Config // nil: plain
 	ln       net.Listener
 	closing  atomic.Bool
 	ended    chan struct{}
@@ -41,12 +45,16 @@ func (e *Engine) ListenRTMP(a Address) (*Listener, error) { return e.listen(a, p
 func (e *Engine) ListenHTTP(a Address) (*Listener, error) { return e.listen(a, protocolHTTP) }
 
 func (e *Engine) listen(a Address, p protocol) (*Listener, error) {
+	config, err := e.configFor(a, p)
+	if err != nil {
+		return nil, err
+	}
 	ln, err := net.Listen("tcp", a.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for %s: %w", p, err)
 	}
-	l := &Listener{engine: e, protocol: p, proxy: a.ProxyProtocol, ln: ln, ended: make(chan struct{})}
-	e.log.Info("listening", "protocol", string(p), "addr", ln.Addr().String(), "proxy_protocol", a.ProxyProtocol)
+	l := &Listener{engine: e, protocol: p, proxy: a.ProxyProtocol, tls: config, ln: ln, ended: make(chan struct{})}
+	e.log.Info("listening", "protocol", string(p), "addr", ln.Addr().String(), "tls", a.TLS, "proxy_protocol", a.ProxyProtocol)
 	go l.run()
 	return l, nil
 }
@@ -61,6 +69,7 @@ func (l *Listener) Close() error {
 	if l.path != "" {
 		err = errors.Join(err, os.Remove(l.path))
 	}
+	l.engine.shakes.wake()
 	<-l.ended
 	return err
 }
@@ -95,11 +104,15 @@ func (e *Engine) admit(nc net.Conn, l *Listener) {
 	}
 	c := newConn(e, l.protocol, t)
 	c.peer, c.via = peer, peer
+	e.totals.opened(l.protocol)
+	if l.tls != nil {
+		e.shake(nc, c, l)
+		return
+	}
 	c.handler = c.firstHandler()
 	if l.proxy {
 		c.handler = &proxyConn{conn: c}
 	}
-	e.totals.opened(l.protocol)
 	e.enroll(nc, c)
 }
 
@@ -265,24 +278,29 @@ func (g *gatekeeper) acceptFailed(l *Listener, err error) {
 		time.Sleep(5 * time.Millisecond)
 		return
 	}
+	if nc := g.refuseNext(l); nc != nil {
+		l.engine.admit(nc, l) // there is room again
+	}
+}
+
+// refuseNext refuses the next in line, or returns it if there is room again.
+func (g *gatekeeper) refuseNext(l *Listener) net.Conn {
 	g.spareMu.Lock()
 	defer g.spareMu.Unlock()
 	if g.spare == nil {
 		time.Sleep(5 * time.Millisecond)
 		g.spare, _ = os.Open(os.DevNull)
-		return
+		return nil
 	}
 	g.spare.Close()
 	nc := acceptNext(l.ln)
 	g.spare, _ = os.Open(os.DevNull)
-	switch {
-	case nc == nil:
-	case g.spare != nil: // there is room again
-		l.engine.admit(nc, l)
-	default:
-		nc.Close()
-		g.spare, _ = os.Open(os.DevNull)
+	if nc == nil || g.spare != nil {
+		return nc
 	}
+	nc.Close()
+	g.spare, _ = os.Open(os.DevNull)
+	return nil
 }
 
 // acceptNext takes the next connection in the queue, if there is one: the

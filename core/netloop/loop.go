@@ -30,6 +30,7 @@ type loop struct {
 	fanout  fanout
 	window  window
 	slots   slots
+	sealer  sealer
 	stats   loopStats
 	taps    taps
 	// writev is the system call; a test has it fail.
@@ -116,15 +117,19 @@ func (l *loop) guard(c *conn, f func()) {
 		blamed := l.current
 		l.current = prev
 		if p := recover(); p != nil {
-			l.engine.totals.panics.Add(1)
-			l.engine.log.Error("panic in a connection's handler",
-				"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			l.engine.panicked(p)
 			if blamed != nil {
 				blamed.kill(causeServer, "internal error")
 			}
 		}
 	}()
 	f()
+}
+
+// panicked counts a panic that was recovered from, and logs it.
+func (e *Engine) panicked(p any) {
+	e.totals.panics.Add(1)
+	e.log.Error("panic in a connection's handler", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 }
 
 // wakeStream tells a stream's viewers on all loops of what this loop appended,

@@ -112,7 +112,7 @@ func (r *rig) insideFrame() (n int) {
 	for _, l := range r.engine.loops {
 		r.on(l, func() {
 			for _, c := range l.conns {
-				if c.blocked && c.viewer != nil && c.viewer.cursor.Inside != nil {
+				if c.blocked && c.viewer != nil && (c.viewer.cursor.Inside != nil || c.tls != nil) {
 					n++
 				}
 			}

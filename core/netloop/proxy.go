@@ -34,13 +34,8 @@ func (h *proxyConn) data(b []byte) {
 		c.kill(causeProtocol, "PROXY protocol: "+err.Error())
 		return
 	}
-	if head.Source.IsValid() {
-		c.via = netip.AddrPortFrom(head.Source.Addr().Unmap(), head.Source.Port())
-		c.peer = c.via
-	}
-	if !c.engine.trusts(c.protocol, c.via.Addr()) && !c.engine.gate.count(&c.ticket, c.via.Addr()) {
-		c.engine.gate.refused("limits.connections_per_ip", c.protocol, c.peer)
-		c.kill(causeLimit, "limits.connections_per_ip")
+	if !c.cameFrom(head) {
+		c.kill(causeLimit, refusedPerIP)
 		return
 	}
 	c.handler = c.firstHandler()
@@ -48,6 +43,20 @@ func (h *proxyConn) data(b []byte) {
 	if rest := b[n:]; len(rest) > 0 && !c.dead {
 		c.handler.data(rest)
 	}
+}
+
+// cameFrom takes the address that a PROXY header tells, and reports whether it
+// may have one more connection. Any goroutine that has c.
+func (c *conn) cameFrom(head proxyproto.Header) bool {
+	if head.Source.IsValid() {
+		c.via = netip.AddrPortFrom(head.Source.Addr().Unmap(), head.Source.Port())
+		c.peer = c.via
+	}
+	if c.engine.trusts(c.protocol, c.via.Addr()) || c.engine.gate.count(&c.ticket, c.via.Addr()) {
+		return true
+	}
+	c.engine.gate.refused(refusedPerIP, c.protocol, c.peer)
+	return false
 }
 
 func (h *proxyConn) timeout(int64) {

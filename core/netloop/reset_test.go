@@ -1,7 +1,6 @@
 package netloop
 
 import (
-	"net"
 	"testing"
 
 	"github.com/millrace/millrace/core/media"
@@ -31,7 +30,7 @@ func TestManyResets(t *testing.T) {
 		}
 		r.waitViewers(60)
 		for i, v := range all {
-			_ = v.conn.(*net.TCPConn).SetLinger(0)
+			_ = tcp(v.conn).SetLinger(0)
 			v.conn.Close()
 			if i%10 == 0 {
 				out = nil

@@ -40,7 +40,7 @@ func loops(n int) with { return func(o *Options, _ *stream.Options) { o.Loops = 
 func testSettings() Settings {
 	return Settings{
 		Limits: Limits{
-			Waiting:          100,
+			Waiting: 100, TLSHandshakes: 100,
 			HandshakeTimeout: time.Minute, ConnectTimeout: time.Minute, PublishTimeout: time.Minute,
 			RequestHeaderTimeout: time.Minute, IdleTimeout: time.Minute, PublishIdleTimeout: time.Minute,
 			ConnectionBuffer: 1 << 20, CommandSize: 64 << 10, MediaSize: 16 << 20, PartialBytes: 32 << 20,
@@ -64,7 +64,7 @@ func newRig(t testing.TB, changes ...with) *rig {
 	o := Options{
 		Logger: slog.New(r.log), ChunkSize: 4096, Settings: testSettings(), Reserved: httpflv.Reserved,
 	}
-	for _, change := range changes {
+	for _, change := range append(changes, secured) {
 		change(&o, &so)
 	}
 	var engine atomic.Pointer[Engine]
@@ -79,8 +79,9 @@ func newRig(t testing.TB, changes ...with) *rig {
 		t.Fatal(err)
 	}
 	engine.Store(r.engine)
-	r.rtmp = r.listen(r.engine.ListenRTMP, Address{Addr: "127.0.0.1:0"})
-	r.http = r.listen(r.engine.ListenHTTP, Address{Addr: "127.0.0.1:0"})
+	here := Address{Addr: "127.0.0.1:0", TLS: isOverTLS(t)}
+	r.rtmp = r.listen(r.engine.ListenRTMP, here)
+	r.http = r.listen(r.engine.ListenHTTP, here)
 	t.Cleanup(r.close)
 	return r
 }
@@ -111,6 +112,10 @@ func (r *rig) listen(how func(Address) (*Listener, error), a Address) *Listener 
 	ln, err := how(a)
 	if err != nil {
 		r.t.Fatal(err)
+	}
+	if a.TLS {
+		securedAddrs.Store(ln.Addr().String(), true)
+		r.t.Cleanup(func() { securedAddrs.Delete(ln.Addr().String()) })
 	}
 	return ln
 }

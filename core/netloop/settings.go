@@ -28,6 +28,8 @@ type Limits struct {
 	ConnectionsPerIP int
 	// Waiting is the most viewers that wait for a publisher.
 	Waiting int
+	// TLSHandshakes is the most that are in progress at once.
+	TLSHandshakes int
 
 	HandshakeTimeout     time.Duration
 	ConnectTimeout       time.Duration

@@ -20,6 +20,7 @@ const (
 // ClientStatus is what can be told of a connection.
 type ClientStatus struct {
 	ID, Protocol, Role string
+	TLS                bool
 	App, Name          string
 	RemoteAddr         string
 	UserAgent          string
@@ -59,6 +60,7 @@ func (l *loop) clients() []ClientStatus {
 func (c *conn) status() ClientStatus {
 	s := ClientStatus{
 		ID: c.idString(), Protocol: string(c.protocol), RemoteAddr: c.remote(),
+		TLS:     c.tls != nil || c.whole != nil,
 		BytesIn: c.bytesIn, BytesOut: c.bytesOut,
 		Since: c.since,
 	}

@@ -56,7 +56,7 @@ func dial(t testing.TB, addr net.Addr, receive int) net.Conn {
 	}
 	t.Cleanup(func() { c.Close() })
 	_ = c.SetDeadline(time.Now().Add(20 * patience))
-	return c
+	return maybeTLS(c)
 }
 
 // record reads a viewer's events until its end.

@@ -25,6 +25,8 @@ func (s *Server) handler() http.Handler {
 			refuseMethod(w, r)
 		case toLoop:
 			s.returnLive(w, r)
+		case r.ProtoMajor > 1 && s.opts.Tunnel != nil && s.opts.IsLive(r):
+			s.relayLive(w, r)
 		default:
 			s.route(mux, w, r)
 		}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -39,6 +40,16 @@ func NewHandoff(addr net.Addr) *Handoff {
 func (h *Handoff) Deliver(c net.Conn, prefix []byte, remote net.Addr) error {
 	if !h.push(&conn{Conn: c, prefix: prefix, remote: remote}) {
 		_ = c.Close() // the reason below says more than a second error would
+		return fmt.Errorf("deliver connection to net/http: %w", net.ErrClosed)
+	}
+	return nil
+}
+
+// DeliverTLS is Deliver for a connection whose TLS handshake agreed on HTTP/2.
+// net/http wants such a one as it is.
+func (h *Handoff) DeliverTLS(c *tls.Conn) error {
+	if !h.push(c) {
+		_ = c.Close()
 		return fmt.Errorf("deliver connection to net/http: %w", net.ErrClosed)
 	}
 	return nil

@@ -48,6 +48,9 @@ type Options struct {
 	// remote is what Deliver was given. After an error the server closes c.
 	// Required with IsLive.
 	ReturnToLoop func(c net.Conn, prefix []byte, remote net.Addr) error
+	// Tunnel opens a connection to the loop for a live request that came over
+	// HTTP/2, from a client at remote; nil: there are no such requests.
+	Tunnel func(request []byte, remote net.Addr) (Tunnel, error)
 
 	// HeaderTimeout is the time for a request's head, and for a body that
 	// nothing here wants; 0 means 10 s.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 )
 
 // Settings are what Server.Apply changes while the server runs. A request uses
@@ -16,6 +17,9 @@ type Settings struct {
 	CORSOrigins []string
 	// WWWDir is a folder whose files replace the built-in pages; "" keeps them.
 	WWWDir string
+	// StallTimeout is how long a viewer over HTTP/2 may take nothing; 0: for
+	// ever.
+	StallTimeout time.Duration
 }
 
 // Apply puts new settings in force for the requests that follow. If they
