@@ -23,8 +23,8 @@ type PluginSocket struct {
 	Token string
 }
 
-// pluginSocketName is the plugins' own socket, in Options.PluginDir.
-const pluginSocketName = "plugins.sock"
+// PluginSocketName is that of the plugins' own socket, in Options.PluginDir.
+const PluginSocketName = "plugins.sock"
 
 // maxSocketPath is the longest path of a unix socket, in bytes (unix(7)); the
 // engine makes it under a name that is longer by 4.
@@ -91,7 +91,7 @@ func (s *Server) listenPrivate() error {
 	if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chmod(dir, 0o700)); err != nil {
 		return fmt.Errorf("make folder of the plugins' socket: %w", err)
 	}
-	path := filepath.Join(dir, pluginSocketName)
+	path := filepath.Join(dir, PluginSocketName)
 	if err := s.listenPlugins(path, 0o600); err != nil {
 		return err
 	}

@@ -137,25 +137,17 @@ func (l *loop) visitTap(t *tap) {
 // writeTap sends the run.
 func (l *loop) writeTap(t *tap, b *tapRun, now int64) {
 	c := t.conn
-	n, errno := l.writev(c.fd, b.iov)
+	n, errno := c.writeVec(b.iov, b.bytes, nil)
 	l.stats.writes.Add(1)
-	if errno == unix.ENOBUFS || errno == unix.ENOMEM {
-		l.blockUntilScan(c)
-		return
-	}
-	if errno != 0 && errno != unix.EAGAIN {
-		c.kill(causePeer, reasonOf(errno))
-		return
-	}
 	if n > 0 {
-		c.progress = now
 		c.bytesOut += uint64(n)
 		l.engine.totals.tapBytes.Add(uint64(n))
 		l.advanceTap(t, b, n, now)
 	}
-	if n < b.bytes {
+	if errno == unix.EAGAIN {
 		l.stats.partial.Add(1)
-		l.block(c)
+	}
+	if c.stuck(errno) {
 		return
 	}
 	_, pos := t.place.Next()
