@@ -46,6 +46,9 @@ type Options struct {
 	// listener.
 	Endpoints  []admin.Endpoint
 	Collectors []prometheus.Collector
+	// Drained is called at the end, when all streams have ended and plugins
+	// can still store objects and read the rest; it ends them. nil: nothing.
+	Drained func()
 	// Hooks decide about peers and are told of events; nil: none.
 	Hooks event.Decider
 	Live  Live
@@ -298,6 +301,9 @@ func (s *Server) shutdown(web *part) error {
 	web.cancel()
 	if err := s.engine.Drain(ctx); err != nil {
 		s.log.Warn("connections were cut off", "reason", err.Error())
+	}
+	if s.options.Drained != nil {
+		s.options.Drained()
 	}
 	s.plugins.close(ctx)
 	var err error

@@ -111,6 +111,32 @@ func (r *recorders) stop() {
 	})
 }
 
+// close frees what newRecorders and makeRunDir took.
+func (r *recorders) close() {
+	r.stop()
+	_ = os.RemoveAll(r.runDir)
+}
+
+// preparePlugins makes the host of the plugins, and has the server serve them.
+func (r *reloader) preparePlugins(c conf.Config, log *slog.Logger, late *lateServer, o *core.Options) error {
+	tables, problems := pluginConfigs(c.Plugins)
+	if len(problems) > 0 {
+		return problems
+	}
+	runDir, err := makeRunDir()
+	if err != nil {
+		return err
+	}
+	if r.plugins, err = newRecorders(c, log, runDir, late, r.hooks); err != nil {
+		return errors.Join(err, os.RemoveAll(runDir))
+	}
+	r.pluginTables = tables
+	o.PluginDir, o.Drained = runDir, r.plugins.stop
+	o.Endpoints = append(o.Endpoints, r.plugins.endpoints()...)
+	o.Collectors = append(o.Collectors, r.plugins.metrics)
+	return nil
+}
+
 // decideRecord asks the scripts what a record is called.
 func decideRecord(ctx context.Context, scripts *hooks.Runtime, e event.Event) (place.Verdict, error) {
 	v := scripts.DecideNow(ctx, &e)

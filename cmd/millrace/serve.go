@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/core"
 	"github.com/millrace/millrace/core/admin"
 	"github.com/millrace/millrace/hooks"
+	"github.com/millrace/millrace/plugins/host"
 )
 
 // serve runs the server until SIGTERM or SIGINT.
@@ -44,6 +45,11 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 	defer r.hooks.Close()
 	o.Hooks, o.Endpoints = decider{r.hooks}, hookEndpoints(r.hooks)
 	o.Collectors = append(o.Collectors, newHookMetrics(r.hooks))
+	if err := r.preparePlugins(c, log, late, &o); err != nil {
+		log.Error("cannot start", "reason", err.Error())
+		return exitFailed
+	}
+	defer r.plugins.close()
 	// Before others can see that the server is there: a hang-up that nobody
 	// waits for ends the process.
 	hangup := make(chan os.Signal, 1)
@@ -56,6 +62,7 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 	}
 	r.server = server
 	late.Store(server)
+	r.plugins.start(server, r.pluginTables)
 
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -73,6 +80,9 @@ type reloader struct {
 	server *core.Server
 	hooks  *hooks.Runtime
 	level  *slog.LevelVar
+
+	plugins      *recorders
+	pluginTables map[string]host.Config // of the start
 	// dataDir is the one that was set at the start.
 	dataDir string
 
@@ -92,11 +102,16 @@ func (r *reloader) reload() ([]admin.Change, error) {
 	if err := r.hooks.Configure(hookSettings(next.Hooks)); err != nil {
 		return nil, reloadError{err}
 	}
+	tables, problems := pluginConfigs(next.Plugins)
+	if len(problems) > 0 {
+		return nil, reloadError{problems}
+	}
 	l := live(next)
 	l.Web.DataDir = r.dataDir // recorders go on there until a restart
 	if err := r.server.Apply(l); err != nil {
 		return nil, err
 	}
+	r.plugins.host.Apply(tables)
 	r.level.Set(next.Log.Level.Slog())
 	var changes []admin.Change
 	for _, c := range conf.Diff(r.current, next) {
