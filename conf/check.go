@@ -20,9 +20,11 @@ func (l *loader) crossCheck() {
 	if !stream.MergeWindow.Auto {
 		atMost(l, "stream.merge_window", stream.MergeWindow.Fixed, "stream.merge_window_max", stream.MergeWindowMax)
 	}
+	l.checkFolders()
 	l.checkListeners()
 	l.checkTLS()
 	l.checkToken()
+	l.checkPluginToken()
 }
 
 // atMost expects the value a of the key small not to exceed b, that of big. The
@@ -111,4 +113,18 @@ func (l *loader) checkToken() {
 	}
 	expected := fmt.Sprintf("a token, because admin.listen %q is not loopback", addr)
 	l.add(Problem{from.file, from.line, from.key, `""`, expected})
+}
+
+// checkPluginToken expects a token with a plugin socket.
+func (l *loader) checkPluginToken() {
+	p := l.config.PluginSocket
+	if p.Path == "" || p.Token != "" || l.bad[pluginPath] || l.bad[pluginToken] {
+		return
+	}
+	from := l.origins[pluginPath]
+	from.key = pluginToken
+	if l.isSet(pluginToken) {
+		from = l.origins[pluginToken]
+	}
+	l.add(Problem{from.file, from.line, from.key, `""`, "a token, because plugin_socket.path is set"})
 }

@@ -18,11 +18,29 @@ type Config struct {
 	Admin  Admin
 	Limits Limits
 	Stream Stream
+
+	PluginSocket PluginSocket
+
+	Hooks   Hooks
+	Record  Record
+	Plugins []Plugin // by name
+}
+
+// Record says what recordings are called.
+type Record struct {
+	// Timezone is that of the names of sessions: "local", "UTC" or a name of
+	// the IANA database.
+	Timezone string
+	// Path is the template of recordings' paths below data_dir; "": the
+	// default.
+	Path string
 }
 
 // Server is the process as a whole.
 type Server struct {
 	Loops           int      // event loops; 0: one per CPU
+	DataDir         string   // recordings, below flv, hls and mp4; served
+	StateDir        string   // what is not served
 	ShutdownTimeout Duration // from SIGTERM to the exit
 	StatsInterval   Duration // between two statistics lines in the log
 }
@@ -52,6 +70,15 @@ type HTTP struct {
 type Admin struct {
 	Listen string // "": no admin listener
 	Token  string // bearer token; "" only on loopback
+	Faults bool   // millrace debug may make faults
+}
+
+// PluginSocket is where programs that the server did not start read events and
+// streams.
+type PluginSocket struct {
+	Path  string // "": nowhere
+	Mode  Mode
+	Token string
 }
 
 // Limits bounds what one peer, and all peers together, may take.
@@ -98,7 +125,7 @@ type Stream struct {
 // shipped millrace.toml says the same; a test holds them equal.
 func Default() Config {
 	return Config{
-		Server: Server{ShutdownTimeout: 10 * Second, StatsInterval: 10 * Second},
+		Server: Server{DataDir: "data", StateDir: "state", ShutdownTimeout: 10 * Second, StatsInterval: 10 * Second},
 		Log:    Log{Level: LevelInfo, Format: FormatText},
 		RTMP:   RTMP{Listen: []Listen{{Addr: ":1935"}}, ChunkSize: 65536},
 		HTTP: HTTP{
@@ -111,6 +138,17 @@ func Default() Config {
 		Admin:  Admin{Listen: "127.0.0.1:8502"},
 		Limits: defaultLimits(),
 		Stream: defaultStream(),
+
+		PluginSocket: PluginSocket{Mode: "0660"},
+
+		Hooks: Hooks{
+			Scripts: []string{}, Shadow: []string{}, HTTPAllow: []string{}, OnErrorFor: []string{},
+			Timeout: 500 * Millisecond, QueueTimeout: 2 * Second, OnError: "deny",
+			Workers: 256, Queue: 8192, Memory: 64 * MiB, Tick: 10 * Second,
+			Mask: []string{"token", "key", "sign", "password", "secret", "authorization", "cookie"},
+		},
+		Record:  Record{Timezone: "local"},
+		Plugins: defaultPlugins(),
 	}
 }
 

@@ -22,7 +22,7 @@ func Diff(old, new Config) []Change {
 			Live: before.reload == Live,
 		})
 	}
-	return changes
+	return append(changes, diffPlugins(old.Plugins, new.Plugins)...)
 }
 
 // public returns the value as a log may have it.

@@ -28,7 +28,7 @@ func (l *loader) readEnvironment(environ []string) {
 		from := origin{file: environment, key: variable}
 		if b, ok := byVariable[variable]; ok {
 			l.set(b, from, b.field.setText(value))
-		} else {
+		} else if !l.pluginFromEnvironment(variable, value) {
 			l.unknown(from, variables, "the variable of a key, such as "+envName("stream.max_lag"))
 		}
 	}

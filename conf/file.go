@@ -35,6 +35,8 @@ func (l *loader) readSection(file string, d *document, section string, p toml.Pr
 		return
 	}
 	switch {
+	case section == pluginsSection && isTable:
+		l.readPlugins(file, d, p)
 	case !slices.Contains(l.sections(), section):
 		l.unknownSection(file, d.line(n, section), section)
 	case !isTable:
@@ -66,7 +68,7 @@ func (l *loader) sections() []string {
 			sections = append(sections, section)
 		}
 	}
-	return sections
+	return append(sections, pluginsSection)
 }
 
 func (l *loader) unknownSection(file string, line int, name string) {

@@ -1,6 +1,9 @@
 package conf
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Reload says when a changed key takes effect.
 type Reload int
@@ -55,12 +58,17 @@ type binding struct {
 }
 
 // secret reports whether the key's value must stay out of logs.
-func (b binding) secret() bool { return b.name == adminToken }
+func (b binding) secret() bool { return b.name == adminToken || b.name == pluginToken }
 
 // The keys that are named elsewhere than in the table.
 const (
 	adminListen = "admin.listen"
 	adminToken  = "admin.token"
+	dataDir     = "server.data_dir"
+	stateDir    = "server.state_dir"
+	wwwDir      = "http.www_dir"
+	pluginPath  = "plugin_socket.path"
+	pluginToken = "plugin_socket.token"
 	tlsKey      = "tls"
 )
 
@@ -75,12 +83,47 @@ func bind(c *Config) []binding {
 	all = append(all, bindTLS(&c.TLS)...)
 	all = append(all, bindAdmin(&c.Admin)...)
 	all = append(all, bindLimits(&c.Limits)...)
-	return append(all, bindStream(&c.Stream)...)
+	all = append(all, bindStream(&c.Stream)...)
+	all = append(all, bindPluginSocket(&c.PluginSocket)...)
+	all = append(all, bindHooks(&c.Hooks)...)
+	return append(all, bindRecord(&c.Record)...)
 }
+
+func bindRecord(r *Record) []binding {
+	return []binding{
+		{"record.timezone", Restart, str(&r.Timezone, `"local", "UTC" or a name such as "Europe/Berlin"`, isTimezone)},
+		{"record.path", Live, str(&r.Path, `a template such as "%kind/%app/%name/%Y%m%d_%H%M%S", or ""`, isText)},
+	}
+}
+
+// isTimezone takes names that Location knows.
+func isTimezone(s string) bool {
+	_, err := location(s)
+	return s != "" && err == nil
+}
+
+// Location is the timezone of names.
+func (r Record) Location() *time.Location {
+	if at, err := location(r.Timezone); err == nil {
+		return at
+	}
+	return time.Local
+}
+
+func location(s string) (*time.Location, error) {
+	if s == "local" {
+		return time.Local, nil
+	}
+	return time.LoadLocation(s)
+}
+
+func isText(s string) bool { return !strings.ContainsRune(s, 0) }
 
 func bindServer(s *Server) []binding {
 	return []binding{
 		{"server.loops", Restart, integer(&s.Loops, 0, 1024)},
+		{dataDir, Restart, someFolder(&s.DataDir)},
+		{stateDir, Restart, someFolder(&s.StateDir)},
 		{"server.shutdown_timeout", Live, duration(&s.ShutdownTimeout, 0, Hour)},
 		{"server.stats_interval", Live, duration(&s.StatsInterval, 100*Millisecond, 24*Hour)},
 	}
@@ -103,7 +146,7 @@ func bindRTMP(r *RTMP) []binding {
 func bindHTTP(h *HTTP) []binding {
 	return []binding{
 		{"http.listen", Restart, listens(&h.Listen)},
-		{"http.www_dir", Live, folder(&h.WWWDir)},
+		{wwwDir, Live, folder(&h.WWWDir)},
 		{"http.cors_origins", Live, origins(&h.CORSOrigins)},
 		{"http.list", Live, boolean(&h.List)},
 		{"http.trusted_proxies", Live, networks(&h.TrustedProxies)},
@@ -114,6 +157,7 @@ func bindAdmin(a *Admin) []binding {
 	return []binding{
 		{adminListen, Restart, optionalAddress(&a.Listen)},
 		{adminToken, Live, token(&a.Token)},
+		{"admin.faults", Live, boolean(&a.Faults)},
 	}
 }
 
@@ -156,6 +200,14 @@ func bindStream(s *Stream) []binding {
 		{"stream.memory", Live, memory(&s.Memory, 1*MiB, 64*TiB)},
 		{"stream.max_lag", Live, duration(&s.MaxLag, 10*Millisecond, Hour)},
 		{"stream.stall_timeout", Live, duration(&s.StallTimeout, 10*Millisecond, 24*Hour)},
+	}
+}
+
+func bindPluginSocket(p *PluginSocket) []binding {
+	return []binding{
+		{pluginPath, Restart, socketPath(&p.Path)},
+		{"plugin_socket.mode", Restart, mode(&p.Mode)},
+		{pluginToken, Restart, token(&p.Token)},
 	}
 }
 

@@ -77,6 +77,13 @@ func folder(dst *string) field {
 	})
 }
 
+// someFolder is a path that has to be there; the folder is made when needed.
+func someFolder(dst *string) field {
+	return str(dst, "the path of a folder", func(s string) bool {
+		return s != "" && !strings.ContainsRune(s, 0)
+	})
+}
+
 // token is what can stand behind "Authorization: Bearer" (RFC 6750 section
 // 2.1, b64token), or "".
 func token(dst *string) field {

@@ -15,8 +15,12 @@ func (s *Server) Stats() admin.Stats {
 		Refused: net.Refused, Closed: net.Closed, AcceptErrors: net.AcceptErrors,
 		WaitingViewers: net.Waiting, HandlerPanics: net.Panics,
 		RingBytes: s.streams.Bytes(), MemoryLimit: s.streams.Options().Memory,
-		ReloadsOK: s.reloadsOK.Load(), ReloadsFailed: s.reloadsFailed.Load(),
+		ObjectBytes: s.objects.Used(),
+		PluginFeeds: net.Taps, PluginBytes: net.TapBytes, PluginFrames: net.TapFrames,
+		PluginBacklog: make(map[string]int64),
+		ReloadsOK:     s.reloadsOK.Load(), ReloadsFailed: s.reloadsFailed.Load(),
 	}
+	s.streams.Budgets(func(owner string, b *stream.Budget) { out.PluginBacklog[owner] = b.Held() })
 	viewers := s.streamStats(&out)
 	out.Protocols = protocolStats(net, viewers)
 	for _, l := range net.Loops {
@@ -53,6 +57,8 @@ func (s *Server) streamStats(out *admin.Stats) (viewers [3]int64) {
 		out.Skips += e.skips.Load()
 		out.TimestampCorrections += e.corrections.Load()
 		out.GOPCacheDrops += e.gopDrops.Load()
+		out.PluginGaps += e.tapGaps.Load()
+		out.PluginFramesGap += e.tapMissed.Load()
 	}
 	return viewers
 }

@@ -11,26 +11,27 @@ import (
 
 // ended adds up the counters of streams that are no more.
 type ended struct {
-	framesIn, framesOut, dropped, gaps, skips, corrections, gopDrops atomic.Uint64
-	pressureTold                                                     atomic.Int64 // ns since the start
+	framesIn, framesOut, dropped, gaps, skips, corrections, gopDrops, tapGaps, tapMissed atomic.Uint64
+	pressureTold                                                                         atomic.Int64 // ns since the start
 }
 
 // notice logs what happened to a stream, and tells the loops of new ones. It
 // runs with the stream's lock held.
 func (s *Server) notice(n stream.Notice) {
+	s.tell(n)
 	log := s.log.With(event.Stream, n.Stream.Key.String())
 	switch n.What {
 	case stream.Started:
-		log.Info("stream started", "event", event.StreamStart)
+		log.Info("stream started", "event", event.StreamStart, event.Session, n.Stream.Session)
 		s.engine.StreamStarted(n.Stream.Key)
 	case stream.Back:
-		log.Info("stream goes on", "event", event.StreamBack)
+		log.Info("stream goes on", "event", event.StreamBack, event.Session, n.Stream.Session)
 	case stream.Lost:
 		log.Info("publisher lost, its viewers wait for it", "event", event.StreamLost, event.Reason, n.Reason)
 	case stream.EndedNow:
 		s.ended.add(n.Stream.Counters())
-		log.Info("stream ended", "event", event.Unpublish, event.Reason, n.Reason)
-	case stream.Settled:
+		log.Info("stream ended", "event", event.Unpublish, event.Session, n.Stream.Session, event.Reason, n.Reason)
+	case stream.Settled, stream.Recoded:
 		log.Info("stream is ready", slog.String("event", event.Codec), codecAttr(n.Stream))
 	case stream.Corrected:
 		log.Warn("timestamps corrected; further corrections are only counted", "timestamp", n.TS, "dts", n.DTS)
@@ -60,4 +61,6 @@ func (e *ended) add(c *stream.Counters) {
 	e.skips.Add(c.Skips.Load())
 	e.corrections.Add(c.Corrections.Load())
 	e.gopDrops.Add(c.GOPDrops.Load())
+	e.tapGaps.Add(c.TapGaps.Load())
+	e.tapMissed.Add(c.TapMissed.Load())
 }

@@ -13,10 +13,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/millrace/millrace/core/admin"
 	"github.com/millrace/millrace/core/certificate"
+	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/httpflv"
 	"github.com/millrace/millrace/core/netloop"
+	"github.com/millrace/millrace/core/object"
 	"github.com/millrace/millrace/core/stream"
 	"github.com/millrace/millrace/core/web"
 )
@@ -33,7 +37,21 @@ type Options struct {
 	Admin      string
 	// ChunkSize is the size of the RTMP chunks sent, in bytes.
 	ChunkSize int
-	Live      Live
+	// PluginDir is the folder of the socket for the server's own plugins, made
+	// if it is not there and closed to everybody else ("": no socket);
+	// PluginSocket is the one for other processes.
+	PluginDir    string
+	PluginSocket PluginSocket
+	// Endpoints and Collectors are those of other parts, for the admin
+	// listener.
+	Endpoints  []admin.Endpoint
+	Collectors []prometheus.Collector
+	// Drained is called at the end, when all streams have ended and plugins
+	// can still store objects and read the rest; it ends them. nil: nothing.
+	Drained func()
+	// Hooks decide about peers and are told of events; nil: none.
+	Hooks event.Decider
+	Live  Live
 	// Reload reads the configuration again and puts it in force.
 	Reload func() ([]admin.Change, error)
 }
@@ -57,11 +75,15 @@ type Server struct {
 	log     *slog.Logger
 	live    atomic.Pointer[Live]
 	streams *stream.Registry
+	objects *object.Store
 	engine  *netloop.Engine
 	handoff *web.Handoff
 	web     *web.Server
 	admin   *admin.Admin
 	lns     []*netloop.Listener
+	hub     hub
+	tokens  tokens
+	plugins pluginFront
 	certs   *certificate.Store // nil: no listener has TLS
 
 	draining                 atomic.Bool
@@ -73,9 +95,13 @@ type Server struct {
 
 // New binds all listeners; connections are served from then on.
 func New(o Options) (*Server, error) {
-	s := &Server{options: o, log: o.Logger, started: time.Now()}
+	s := &Server{options: o, log: o.Logger, objects: object.New(time.Now), started: time.Now()}
 	s.live.Store(&o.Live)
+	s.plugins.handoff = web.NewHandoff(&net.UnixAddr{Net: "unix"})
 	s.streams = stream.NewRegistry(o.Live.Streams, s.notice)
+	if h := o.Hooks; h != nil {
+		s.hub.subscribe(h.Wants, func(e event.Event) { h.Notify(&e) })
+	}
 	if err := s.start(); err != nil {
 		s.abort()
 		return nil, err
@@ -89,8 +115,9 @@ func (s *Server) start() error {
 	}
 	o := netloop.Options{
 		Logger: s.log, Loops: s.options.Loops, ChunkSize: s.options.ChunkSize,
-		Streams: s.streams, Settings: s.options.Live.Net,
-		HTTP: s.handoff.Deliver, HTTP2: s.handoff.DeliverTLS, Reserved: httpflv.Reserved,
+		Streams: s.streams, Settings: s.options.Live.net(),
+		Events: &s.hub, Decider: s.options.Hooks, Grant: s.grant, PluginHTTP: s.deliverPlugin,
+		Objects: s.objects, HTTP: s.handoff.Deliver, HTTP2: s.handoff.DeliverTLS, Reserved: httpflv.Reserved,
 	}
 	var err error
 	if s.wantsTLS() {
@@ -100,6 +127,9 @@ func (s *Server) start() error {
 		o.TLS = s.certs.Config
 	}
 	if s.engine, err = netloop.New(o); err != nil {
+		return err
+	}
+	if err := s.startPlugins(); err != nil {
 		return err
 	}
 	if err := s.listen(); err != nil {
@@ -118,7 +148,7 @@ func (s *Server) startWeb() (err error) {
 	limits := s.options.Live.Net.Limits
 	s.web, err = web.New(web.Options{
 		Logger: s.log, Handoff: s.handoff, Settings: s.options.Live.Web,
-		Streams: s.list, IsLive: isLive,
+		Streams: s.list, Objects: s.objects, IsLive: s.isLive,
 		ReturnToLoop: func(c net.Conn, prefix []byte, remote net.Addr) error {
 			return s.engine.Return(c, prefix, remote)
 		},
@@ -132,9 +162,9 @@ func (s *Server) startWeb() (err error) {
 }
 
 // isLive reports whether an event loop answers r.
-func isLive(r *http.Request) bool {
+func (s *Server) isLive(r *http.Request) bool {
 	_, ok := httpflv.ParseLive(httpflv.FromRequest(r), httpflv.Reserved)
-	return ok
+	return ok || s.isObject(r)
 }
 
 func (s *Server) listen() error {
@@ -160,8 +190,9 @@ func (s *Server) startAdmin() (err error) {
 	}
 	s.admin, err = admin.New(admin.Options{
 		Logger: s.log, Listen: s.options.Admin, Server: s, Version: s.options.Version,
-		Token:    func() string { return s.live.Load().Token },
-		Draining: s.draining.Load,
+		Token:     func() string { return s.live.Load().Token },
+		Draining:  s.draining.Load,
+		Endpoints: s.options.Endpoints, Collectors: s.options.Collectors,
 	})
 	if err != nil {
 		return err
@@ -175,6 +206,8 @@ func (s *Server) abort() {
 	for _, ln := range s.lns {
 		ln.Close()
 	}
+	s.plugins.stopListening()
+	s.plugins.close(context.Background())
 	if s.engine != nil {
 		s.engine.Close()
 	}
@@ -196,7 +229,7 @@ func (s *Server) Apply(l Live) error {
 			return err
 		}
 	}
-	s.engine.SetSettings(l.Net)
+	s.engine.SetSettings(l.net())
 	s.streams.SetOptions(l.Streams)
 	s.live.Store(&l)
 	return nil
@@ -209,6 +242,7 @@ func (s *Server) Run(ctx context.Context) error {
 	web := start(s.web.Run)
 	private := start(s.runAdmin)
 	go s.report(background)
+	go s.sweep(background)
 
 	var err error
 	select {
@@ -261,12 +295,17 @@ func (s *Server) shutdown(web *part) error {
 	for _, ln := range s.lns {
 		ln.Close()
 	}
+	s.plugins.stopListening()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	web.cancel()
 	if err := s.engine.Drain(ctx); err != nil {
 		s.log.Warn("connections were cut off", "reason", err.Error())
 	}
+	if s.options.Drained != nil {
+		s.options.Drained()
+	}
+	s.plugins.close(ctx)
 	var err error
 	select {
 	case err = <-web.failed:

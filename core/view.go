@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/millrace/millrace/core/admin"
@@ -43,7 +42,7 @@ func (s *Server) streamStatus(i stream.Info) admin.StreamStatus {
 		BitrateKbps:          s.rates.kbps(i.ID),
 		TimestampCorrections: i.Corrections, DroppedFrames: i.Dropped,
 		RingBytes: i.RingBytes, RingFrames: i.RingFrames, GOPFrames: i.GOPFrames,
-		Session: fmt.Sprintf("%d-%d", i.ID, i.Session), Since: s.wall(i.Since),
+		Session: i.Session, Since: s.wall(i.Since),
 	}
 	st.Viewers = st.ViewersByProtocol.RTMP + st.ViewersByProtocol.HTTPFLV + st.ViewersByProtocol.WSFLV
 	if i.Lost {

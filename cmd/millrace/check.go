@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/conf"
 	"github.com/millrace/millrace/core/certificate"
+	"github.com/millrace/millrace/hooks"
 )
 
 // check prints every problem of a configuration.
@@ -48,6 +50,9 @@ func load(file string) (conf.Config, error) {
 		if st, err := os.Stat(dir); err != nil || !st.IsDir() {
 			return c, conf.Problems{{File: name(file), Key: "http.www_dir", Value: fmt.Sprintf("%q", dir), Expected: "a folder that exists"}}
 		}
+	}
+	if err := hooks.Check(slices.Concat(c.Hooks.Scripts, c.Hooks.Shadow)); err != nil {
+		return c, fmt.Errorf("compile hooks: %w", err)
 	}
 	return c, checkCertificates(file, c.TLS)
 }

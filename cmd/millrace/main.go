@@ -23,6 +23,7 @@ const (
 const usage = `Usage:
   millrace [serve] [-c FILE]   run the server
   millrace check [-c FILE]     say what is wrong with a configuration
+  millrace hook COMMAND        try Lua hooks: run, test, replay
   millrace version             say which version this is
   millrace bench COMMAND       load a server and measure it: publish, play, floor, compare
 
@@ -37,8 +38,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		command, args = args[0], args[1:]
 	}
-	if command == "bench" {
+	switch command {
+	case "bench":
 		return runBench(ctx, args, stdout, stderr)
+	case "hook":
+		return runHook(args, stdout, stderr)
 	}
 	flags := flag.NewFlagSet("millrace "+command, flag.ContinueOnError)
 	flags.SetOutput(stderr)

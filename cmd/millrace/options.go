@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -23,7 +24,10 @@ func options(c conf.Config, log *slog.Logger) core.Options {
 		Logger: log, Version: version, Loops: loops(c.Server.Loops),
 		RTMP: addresses(c.RTMP.Listen), HTTP: addresses(c.HTTP.Listen), Admin: c.Admin.Listen,
 		ChunkSize: c.RTMP.ChunkSize,
-		Live:      live(c),
+		PluginSocket: core.PluginSocket{
+			Path: c.PluginSocket.Path, Mode: c.PluginSocket.Mode.Perm(), Token: c.PluginSocket.Token,
+		},
+		Live: live(c),
 	}
 }
 
@@ -47,6 +51,7 @@ func live(c conf.Config) core.Live {
 		Web: web.Settings{
 			List: c.HTTP.List, CORSOrigins: c.HTTP.CORSOrigins, WWWDir: c.HTTP.WWWDir,
 			StallTimeout: time.Duration(c.Stream.StallTimeout),
+			DataDir:      absolute(c.Server.DataDir),
 		},
 		Certificates:  certificates(c.TLS),
 		Token:         c.Admin.Token,
@@ -61,6 +66,14 @@ func certificates(t conf.TLS) []certificate.Pair {
 		all[i] = certificate.Pair(c)
 	}
 	return all
+}
+
+// absolute is a path that holds whatever becomes of the working directory.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 func limits(l conf.Limits) netloop.Limits {

@@ -8,13 +8,14 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"sync"
 	"syscall"
 
 	"github.com/millrace/millrace/conf"
 	"github.com/millrace/millrace/core"
 	"github.com/millrace/millrace/core/admin"
+	"github.com/millrace/millrace/hooks"
+	"github.com/millrace/millrace/plugins/host"
 )
 
 // serve runs the server until SIGTERM or SIGINT.
@@ -30,12 +31,25 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 	level.Set(c.Log.Level.Slog())
 	log := newLogger(out, c.Log.Format, level)
 
-	absolute, _ := filepath.Abs(file)
-	log.Info("millrace starts", "version", version, "config", absolute, "pid", os.Getpid(), "descriptors", raiseDescriptors())
-	r := &reloader{file: file, current: c, level: level}
+	log.Info("millrace starts", "version", version, "config", absolute(file), "data_dir", absolute(c.Server.DataDir),
+		"pid", os.Getpid(), "descriptors", raiseDescriptors())
 	o := options(c, log)
+	r := &reloader{file: file, current: c, level: level, dataDir: o.Live.Web.DataDir}
 	spareProcs(o.Loops)
 	o.Reload = r.reload
+	late := &lateServer{}
+	if r.hooks, err = startHooks(c.Hooks, log, late); err != nil {
+		log.Error("cannot start", "reason", err.Error())
+		return exitFailed
+	}
+	defer r.hooks.Close()
+	o.Hooks, o.Endpoints = decider{r.hooks}, hookEndpoints(r.hooks)
+	o.Collectors = append(o.Collectors, newHookMetrics(r.hooks))
+	if err := r.preparePlugins(c, log, late, &o); err != nil {
+		log.Error("cannot start", "reason", err.Error())
+		return exitFailed
+	}
+	defer r.plugins.close()
 	// Before others can see that the server is there: a hang-up that nobody
 	// waits for ends the process.
 	hangup := make(chan os.Signal, 1)
@@ -47,6 +61,8 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 		return exitFailed
 	}
 	r.server = server
+	late.Store(server)
+	r.plugins.start(server, r.pluginTables)
 
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -62,7 +78,13 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 type reloader struct {
 	file   string
 	server *core.Server
+	hooks  *hooks.Runtime
 	level  *slog.LevelVar
+
+	plugins      *recorders
+	pluginTables map[string]host.Config // of the start
+	// dataDir is the one that was set at the start.
+	dataDir string
 
 	mu      sync.Mutex
 	current conf.Config
@@ -77,9 +99,19 @@ func (r *reloader) reload() ([]admin.Change, error) {
 	if err != nil {
 		return nil, reloadError{err}
 	}
-	if err := r.server.Apply(live(next)); err != nil {
+	if err := r.hooks.Configure(hookSettings(next.Hooks)); err != nil {
+		return nil, reloadError{err}
+	}
+	tables, problems := pluginConfigs(next.Plugins)
+	if len(problems) > 0 {
+		return nil, reloadError{problems}
+	}
+	l := live(next)
+	l.Web.DataDir = r.dataDir // recorders go on there until a restart
+	if err := r.server.Apply(l); err != nil {
 		return nil, err
 	}
+	r.plugins.host.Apply(tables)
 	r.level.Set(next.Log.Level.Slog())
 	var changes []admin.Change
 	for _, c := range conf.Diff(r.current, next) {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -36,6 +38,49 @@ type Options struct {
 	Version string
 	// Draining makes /healthz answer 503. Nil: never. Any goroutine.
 	Draining func() bool
+	// Endpoints and Collectors are those of parts that this package does not
+	// know: hooks and plugins. They are guarded, listed and shown as its own.
+	Endpoints  []Endpoint
+	Collectors []prometheus.Collector
+}
+
+// Endpoint is one method of one path.
+type Endpoint struct {
+	Method string
+	// Pattern is http.ServeMux's, without a method; "{stream...}" is
+	// "{app}/{name}".
+	Pattern string
+	About   string // the line of the index
+	// Serve answers with what it returns, as JSON; an error as {"error": …}
+	// with the status of a [StatusError], or 500. A nil answer is 204.
+	Serve func(r *http.Request) (any, error)
+}
+
+// StatusError is an error with the status of its answer.
+type StatusError struct {
+	Status int
+	Err    error
+}
+
+func (e *StatusError) Error() string { return e.Err.Error() }
+
+func (e *StatusError) Unwrap() error { return e.Err }
+
+func (e Endpoint) route() route {
+	return route{e.Method, e.Pattern, e.About, func(w http.ResponseWriter, r *http.Request) {
+		answer, err := e.Serve(r)
+		var with *StatusError
+		switch {
+		case errors.As(err, &with):
+			writeError(w, with.Status, with.Error())
+		case err != nil:
+			writeError(w, http.StatusInternalServerError, err.Error())
+		case answer == nil:
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			writeJSON(w, http.StatusOK, answer)
+		}
+	}}
 }
 
 // withDefaults fills what may be left out.

@@ -63,10 +63,10 @@ type clientFilter struct{ role, app, name, protocol string }
 // would look like an answer.
 func parseFilter(q url.Values) (clientFilter, error) {
 	f := clientFilter{q.Get("role"), q.Get("app"), q.Get("name"), q.Get("protocol")}
-	if err := oneOf("role", f.role, RolePublisher, RolePlayer, RoleWaiting, RoleIdle); err != nil {
+	if err := oneOf("role", f.role, RolePublisher, RolePlayer, RoleWaiting, RoleIdle, RolePlugin); err != nil {
 		return f, err
 	}
-	return f, oneOf("protocol", f.protocol, ProtocolRTMP, ProtocolHTTPFLV, ProtocolWSFLV, ProtocolHTTP)
+	return f, oneOf("protocol", f.protocol, ProtocolRTMP, ProtocolHTTPFLV, ProtocolWSFLV, ProtocolHTTP, ProtocolPlugin)
 }
 
 func oneOf(key, value string, allowed ...string) error {

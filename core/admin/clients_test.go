@@ -53,9 +53,9 @@ func TestClientsRefused(t *testing.T) {
 	t.Parallel()
 	h := newHandlerFor(newFake())
 	wantJSON(t, get(h, "/api/v1/clients?role=viewer"), 400,
-		`{"error":"role \"viewer\" is not one of publisher, player, waiting, idle"}`)
+		`{"error":"role \"viewer\" is not one of publisher, player, waiting, idle, plugin"}`)
 	wantJSON(t, get(h, "/api/v1/clients?protocol=hls"), 400,
-		`{"error":"protocol \"hls\" is not one of rtmp, http-flv, ws-flv, http"}`)
+		`{"error":"protocol \"hls\" is not one of rtmp, http-flv, ws-flv, http, plugin"}`)
 
 	stuck := newFake()
 	stuck.clientsErr = errors.New("loop 1 is stuck")

@@ -13,13 +13,14 @@ import (
 
 // metricsHandler serves our metrics and those of Go and the process, from a
 // registry of its own.
-func metricsHandler(server Server, version string, log *slog.Logger) http.Handler {
+func metricsHandler(server Server, version string, log *slog.Logger, more []prometheus.Collector) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(
 		newCollector(server.Stats, version),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	reg.MustRegister(more...)
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError),
 		// One series that cannot be shown must not hide the others.

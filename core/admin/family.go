@@ -41,7 +41,7 @@ func families(version string) []family {
 		"millrace_build_info", gauge, []string{"version", "go_version"}, "Always 1; the labels tell the build.",
 		func(_ *Stats, out sink) { out.value(1, version, runtime.Version()) },
 	}}
-	for _, group := range [][]family{connectionFamilies(), streamFamilies(), loopFamilies(), processFamilies()} {
+	for _, group := range [][]family{connectionFamilies(), streamFamilies(), pluginFamilies(), loopFamilies(), processFamilies()} {
 		all = append(all, group...)
 	}
 	return all
@@ -65,7 +65,7 @@ func connectionFamilies() []family {
 		{"millrace_bytes_out_total", counter, protocol, "Bytes that sockets took.",
 			perProtocol(func(p ProtocolStats) float64 { return float64(p.BytesOut) })},
 		{"millrace_viewers", gauge, protocol, "Viewers of live streams.", readViewers},
-		{"millrace_waiting_viewers", gauge, nil, "Viewers that wait for a publisher.",
+		{"millrace_waiting_viewers", gauge, nil, "Viewers that wait for a publisher, and requests that wait for an object.",
 			single(func(s *Stats) float64 { return float64(s.WaitingViewers) })},
 	}
 }
@@ -93,8 +93,35 @@ func streamFamilies() []family {
 			single(func(s *Stats) float64 { return float64(s.MemoryLimit) })},
 		{"millrace_gop_cache_drops_total", counter, nil, "GOP caches dropped for their size or age.",
 			single(func(s *Stats) float64 { return float64(s.GOPCacheDrops) })},
+		{"millrace_object_bytes", gauge, []string{"plugin"}, "Bytes of objects in memory, by who made them.",
+			func(s *Stats, out sink) {
+				for plugin, n := range s.ObjectBytes {
+					out.value(float64(n), plugin)
+				}
+			}},
 		{"millrace_ingest_to_socket_seconds", histogram, nil, "From a frame's arrival to its last byte taken by a viewer's socket.",
 			func(s *Stats, out sink) { out.histogram(s.IngestToSocket) }},
+	}
+}
+
+func pluginFamilies() []family {
+	return []family{
+		{"millrace_feeds", gauge, nil, "Streams that plugins read, once for each.",
+			single(func(s *Stats) float64 { return float64(s.PluginFeeds) })},
+		{"millrace_feed_bytes_total", counter, nil, "Bytes of streams that plugins took.",
+			single(func(s *Stats) float64 { return float64(s.PluginBytes) })},
+		{"millrace_feed_frames_total", counter, nil, "Frames delivered to plugins, once for each.",
+			single(func(s *Stats) float64 { return float64(s.PluginFrames) })},
+		{"millrace_feed_gaps_total", counter, nil, "Gaps that plugins were told of.",
+			single(func(s *Stats) float64 { return float64(s.PluginGaps) })},
+		{"millrace_feed_missed_frames_total", counter, nil, "Frames in those gaps.",
+			single(func(s *Stats) float64 { return float64(s.PluginFramesGap) })},
+		{"millrace_feed_backlog_bytes", gauge, []string{"plugin"}, "What the rings keep past their own caps for a plugin that is slow.",
+			func(s *Stats, out sink) {
+				for name, n := range s.PluginBacklog {
+					out.value(float64(n), name)
+				}
+			}},
 	}
 }
 

@@ -14,6 +14,7 @@ type api struct {
 	draining func() bool
 	log      *slog.Logger
 	metrics  http.Handler
+	more     []Endpoint
 }
 
 // Handler is what [Admin] serves, for tests and for other listeners.
@@ -34,7 +35,8 @@ func newHandler(o Options, g *guard) http.Handler {
 		version:  o.Version,
 		draining: o.Draining,
 		log:      o.Logger,
-		metrics:  metricsHandler(o.Server, o.Version, o.Logger),
+		metrics:  metricsHandler(o.Server, o.Version, o.Logger, o.Collectors),
+		more:     o.Endpoints,
 	}
 	mux := newMux(a.routes())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -28,7 +28,7 @@ func TestReadme(t *testing.T) {
 func routeTable() string {
 	var b strings.Builder
 	b.WriteString("| method | path | what |\n|---|---|---|\n")
-	a := &api{metrics: metricsHandler(&fakeServer{}, "", slog.New(slog.DiscardHandler))}
+	a := &api{metrics: metricsHandler(&fakeServer{}, "", slog.New(slog.DiscardHandler), nil)}
 	for _, r := range a.routes() {
 		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", r.method, r.path(), r.about)
 	}

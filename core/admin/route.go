@@ -23,7 +23,7 @@ func (r route) path() string {
 }
 
 func (a *api) routes() []route {
-	return append([]route{
+	all := append([]route{
 		{"GET", "/{$}", "this index", a.getIndex},
 		{"GET", "/api/v1/streams", "all streams", a.getStreams},
 		{"GET", "/api/v1/streams/{stream...}", "one stream; app may contain slashes", a.getStream},
@@ -35,6 +35,10 @@ func (a *api) routes() []route {
 		{"GET", "/healthz", "200 ok, or 503 while the server drains; needs no token", a.getHealth},
 		{"GET", "/metrics", "Prometheus metrics", a.metrics.ServeHTTP},
 	}, pprofRoutes()...)
+	for _, e := range a.more {
+		all = append(all, e.route())
+	}
+	return all
 }
 
 // newMux answers what ServeMux would answer in text, a wrong method or an

@@ -18,7 +18,7 @@ type Stats struct {
 	Publishers     int64
 	StreamsLive    int64
 	StreamsLost    int64
-	WaitingViewers int64
+	WaitingViewers int64 // with requests that wait for an object
 
 	FramesIn             uint64 // from publishers
 	FramesOut            uint64 // delivered: a frame to ten viewers counts ten
@@ -31,6 +31,15 @@ type Stats struct {
 	RingFrames    int64
 	MemoryLimit   int64 // cap of RingBytes, in bytes
 	GOPCacheDrops uint64
+	ObjectBytes   map[string]int64 // held for each plugin
+
+	// Plugins: streams that they read, bytes and frames that they got, gaps
+	// that they were told of and the frames in them, and what the rings keep
+	// for those that are slow, by plugin.
+	PluginFeeds                 int64
+	PluginBytes, PluginFrames   uint64
+	PluginGaps, PluginFramesGap uint64
+	PluginBacklog               map[string]int64
 
 	Loops          []LoopStats // the index is the label
 	IngestToSocket Histogram   // arrival of a frame to its last byte taken by a socket

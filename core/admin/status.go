@@ -14,15 +14,18 @@ const (
 	ProtocolHTTPFLV = "http-flv"
 	ProtocolWSFLV   = "ws-flv"
 	ProtocolHTTP    = "http"
+	ProtocolPlugin  = "plugin" // on the plugins' unix socket
 )
 
 // The roles of a connection. Waiting is a player whose stream has no
-// publisher yet; idle is one that asked for nothing so far.
+// publisher yet; idle is one that asked for nothing so far;
+// plugin one that takes a stream from the plugins' socket.
 const (
 	RolePublisher = "publisher"
 	RolePlayer    = "player"
 	RoleWaiting   = "waiting"
 	RoleIdle      = "idle"
+	RolePlugin    = "plugin"
 )
 
 // StreamStatus is one stream as the API shows it. Nil pointers are shown as

@@ -4,7 +4,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -53,4 +55,36 @@ func constants(t *testing.T) (groups []map[string]string) {
 		groups = append(groups, group)
 	}
 	return groups
+}
+
+// TestAllNames holds the list equal to the constants.
+func TestAllNames(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, value := range constants(t)[0] {
+		want = append(want, value)
+	}
+	got := Names()
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestParams(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		query string
+		want  map[string]string
+	}{
+		{"", nil},
+		{"token=a%20b&token=c&x", map[string]string{"token": "a b", "x": ""}},
+		{"bad=%zz&good=1", map[string]string{"good": "1"}},
+	}
+	for _, tt := range tests {
+		if got := Params(tt.query); !maps.Equal(got, tt.want) {
+			t.Errorf("%q: %v, want %v", tt.query, got, tt.want)
+		}
+	}
 }

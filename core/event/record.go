@@ -63,6 +63,10 @@ type Event struct {
 	FromSeq uint64    `json:"from_seq,omitempty"`
 	ToSeq   uint64    `json:"to_seq,omitempty"`
 
+	// Record maps names of plugin tables to whether on_publish has them record
+	// the stream; a name that is not in it keeps its default.
+	Record map[string]bool `json:"record,omitempty"`
+
 	// Labels are what on_publish attached; they are never shown to peers.
 	Labels map[string]string `json:"labels,omitempty"`
 }

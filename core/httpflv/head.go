@@ -67,6 +67,15 @@ func (h Head) Get(name string) string {
 	return value
 }
 
+// Each calls f for each field line, in order.
+func (h Head) Each(f func(name, value string)) {
+	for rest := h.fields; len(rest) > 0; {
+		var name, value string
+		name, value, rest = rest.next()
+		f(name, value)
+	}
+}
+
 // Joined returns the values of all field lines with the given name, joined by
 // commas, as RFC 9110 section 5.3 allows a recipient to do. It allocates only
 // when there are several.

@@ -36,6 +36,9 @@ type Frame struct {
 	// Key is the Seq of the newest video keyframe at or before this frame, 0
 	// if there was none.
 	Key uint64
+	// Total is the bytes of the stream's frames up to and with this one, as
+	// Size counts them: what a run of frames holds is a difference.
+	Total int64
 	// DTS and CTS are in ms; DTS is on the stream's own timeline, which does
 	// not wrap and never goes back within a kind.
 	DTS int64

@@ -122,6 +122,10 @@ func (l *loop) scanBlocked(now int64) {
 			continue // closing one took others with it
 		}
 		c := l.fanout.blocked[i]
+		if c.tap != nil {
+			l.lookAtTap(c.tap, now)
+			continue
+		}
 		c.lookAtQueue(now)
 		stalled := viewers.StallTimeout > 0 && now-c.progress > int64(viewers.StallTimeout)
 		if v := c.viewer; v != nil {
@@ -222,7 +226,7 @@ func (c *conn) attrs(more ...slog.Attr) []any {
 	attrs = append(attrs,
 		slog.String(event.ClientID, c.idString()),
 		slog.String(event.Protocol, c.watchedBy()),
-		slog.String(event.RemoteAddr, c.peer.String()))
+		slog.String(event.RemoteAddr, c.remote()))
 	for _, a := range more {
 		attrs = append(attrs, a)
 	}

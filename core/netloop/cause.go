@@ -13,10 +13,11 @@ const (
 	causeLimit                 // the peer passed a limit
 	causeStalled               // the peer does not read
 	causeKicked                // somebody asked for it
+	causeRefused               // a hook refused it
 	causes
 )
 
-var causeNames = [causes]string{"server", "peer", "protocol_error", "timeout", "limit", "stalled", "kicked"}
+var causeNames = [causes]string{"server", "peer", "protocol_error", "timeout", "limit", "stalled", "kicked", "refused"}
 
 // causeCounts count closed connections by cause.
 type causeCounts [causes]atomic.Uint64

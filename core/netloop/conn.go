@@ -38,12 +38,18 @@ type conn struct {
 	fd      int
 	handler handler
 	viewer  *viewer
+	tap     *tap
 	timer   timer
-	since   int64 // ns
+	// deadline is the handler's; bounds, nil for none, have one of their own.
+	deadline int64
+	bounds   *bounds
+	since    int64 // ns
 
 	// out are bytes of the connection's own (replies, headers), sent when
 	// the viewer, if it is one, is at a frame boundary.
 	out []byte
+	// body follows out: an object that is sent from the store's memory.
+	body *body
 	// rest is how much of out is left of a frame: its start went out already.
 	rest     int
 	progress int64 // when the socket last took bytes, ns
@@ -68,7 +74,8 @@ type conn struct {
 	// inCallback: gnet closes it when the callback returns. finishing: it is
 	// shut down once out is empty. dead: nothing may be done with it.
 	// lent: net/http has it now.
-	inCallback, finishing, dead, lent bool
+	// asking: a verdict about it is awaited.
+	inCallback, finishing, dead, lent, asking bool
 }
 
 // userTimeoutMargin is how much longer the kernel waits for a silent peer than
@@ -194,6 +201,7 @@ func (c *conn) closed(err error) {
 		c.engine.viewerStopped(v, c.reason)
 		l.detach(v)
 	}
+	c.tellClose()
 	l.unblock(c)
 	l.release(c)
 	l.wheel.remove(c)
@@ -225,12 +233,16 @@ func (c *conn) flush() {
 	if c.dead || c.blocked {
 		return
 	}
+	if c.tap != nil {
+		c.loop.visitTap(c.tap)
+		return
+	}
 	if c.viewer != nil {
 		c.loop.enqueue(c.viewer)
 		c.loop.rearm()
 		return
 	}
-	if !c.unsealed() {
+	if !c.unsealed() || c.body != nil && !c.flushBody() {
 		return
 	}
 	for len(c.out) > 0 {
@@ -319,6 +331,9 @@ func (c *conn) finish(why cause, reason string) {
 	}
 	c.because(why, reason)
 	c.unwait()
+	if h, ok := c.handler.(*httpConn); ok {
+		h.unpark()
+	}
 	if c.viewer != nil {
 		c.loop.leave(c.viewer, reason)
 	}
@@ -342,6 +357,10 @@ func (c *conn) shutdown() {
 
 // setDeadline has the handler's timeout called at deadline (ns); 0: never.
 func (c *conn) setDeadline(deadline int64) {
+	c.deadline = deadline
+	if b := c.bounds; b != nil && b.until != 0 && (deadline == 0 || b.until < deadline) {
+		deadline = b.until
+	}
 	c.loop.wheel.set(c, deadline, c.loop.now())
 	c.loop.rearm()
 }

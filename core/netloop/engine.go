@@ -21,6 +21,8 @@ import (
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/object"
 	"github.com/millrace/millrace/core/stream"
 )
 
@@ -36,6 +38,19 @@ type Options struct {
 	// HTTP takes each HTTP connection whose request is not for a live URL,
 	// with the bytes read so far. It must not block.
 	HTTP func(c net.Conn, prefix []byte, remote net.Addr) error
+	// Objects are served from memory below the reserved first segments; nil:
+	// there are none.
+	Objects *object.Store
+	// Grant says what the holder of a plugin's token may have; false: it is no
+	// token. It may be called on any goroutine and must not block. nil: none.
+	Grant func(token string) (Grant, bool)
+	// PluginHTTP takes each connection of a plugin whose request is not for a
+	// live URL, with the bytes read so far. It must not block.
+	PluginHTTP func(c net.Conn, prefix []byte) error
+	// Events takes the notices of viewers and connections; nil: nobody does.
+	Events Events
+	// Decider is asked about peers; nil: everybody may do everything.
+	Decider event.Decider
 	// HTTP2 takes each connection that agreed on HTTP/2, after its TLS
 	// handshake; nil: HTTP/2 is not offered. It must not block.
 	HTTP2 func(*tls.Conn) error

@@ -190,6 +190,7 @@ func (e *Engine) viewerStopped(v *viewer, reason string) {
 		return
 	}
 	v.stopped = true
+	e.tellStop(v, reason)
 	e.log.Info("viewer left", v.conn.attrs(
 		slog.String("event", event.Stop),
 		slog.String(event.Stream, v.cursor.Stream.Key.String()),

@@ -27,6 +27,8 @@ type httpConn struct {
 	conn *conn
 	buf  []byte // an incomplete head, or requests behind the one that waits
 	busy bool   // has had a request
+	// connected: the connection was allowed.
+	connected bool
 	// leaving: it goes to net/http as soon as all answers are out.
 	leaving bool
 
@@ -38,6 +40,9 @@ type httpConn struct {
 	// discarded is what came behind the request, in bytes.
 	discarded int
 	ws        *wsInput
+	// parked: the request waits for an object. parsing: parse runs.
+	parked  *parked
+	parsing bool
 }
 
 func (h *httpConn) open() { h.expectHead() }
@@ -53,7 +58,7 @@ func (h *httpConn) data(b []byte) {
 		h.ws.data(b)
 	case h.conn.viewer != nil:
 		h.discard(len(b))
-	case h.conn.waits:
+	case h.conn.waits, h.conn.asking, h.held():
 		h.keep(b)
 	default:
 		if h.busy && len(h.buf) == 0 {
@@ -84,7 +89,9 @@ func (h *httpConn) keep(b []byte) {
 // parse serves the requests that are complete.
 func (h *httpConn) parse() {
 	c := h.conn
-	for len(h.buf) > 0 && !c.waits && !h.leaving && c.viewer == nil && !c.dead && !c.finishing {
+	h.parsing = true
+	defer func() { h.parsing = false }()
+	for len(h.buf) > 0 && !c.waits && !c.asking && !h.leaving && !h.held() && c.viewer == nil && !c.dead && !c.finishing {
 		head, n, err := httpflv.ParseHead(h.buf, maxHead)
 		if errors.Is(err, httpflv.ErrShort) {
 			return
@@ -93,8 +100,15 @@ func (h *httpConn) parse() {
 			h.refuse(httpflv.Head{}, httpflv.RefusalOf(err))
 			return
 		}
+		if !h.connected && c.engine.decides(event.Connect) {
+			h.askConnect(head)
+			return
+		}
+		h.connected = true
 		live, ok := httpflv.ParseLive(head, c.engine.reserved)
-		if !ok {
+		// Over TLS net/http serves objects.
+		isObject := !ok && c.tls == nil && c.engine.isObject(head)
+		if !ok && !isObject {
 			h.handOff()
 			return
 		}
@@ -103,6 +117,10 @@ func (h *httpConn) parse() {
 			c.engine.gate.refused(refusedPerIP, c.protocol, c.peer)
 			h.refuse(head, httpflv.Refusal{Status: http.StatusTooManyRequests, Reason: refusedPerIP, Close: true})
 			return
+		}
+		if isObject {
+			h.serveObject(head)
+			continue
 		}
 		h.serveLive(head, live)
 	}
@@ -147,7 +165,56 @@ func (h *httpConn) serveLive(head httpflv.Head, live httpflv.Live) {
 		h.refuse(head, httpflv.Refusal{Status: http.StatusNotFound, Reason: err.Error()})
 		return
 	}
-	if s := c.engine.options.Streams.Lookup(h.key); s != nil {
+	if c.engine.decides(event.Play) {
+		e := h.event(event.Play, head)
+		e.Protocol = "http-flv"
+		if live.WebSocket {
+			e.Protocol = "ws-flv"
+		}
+		about(&e, h.key)
+		c.ask(e, func(v event.Verdict) { h.admitted(v); h.parse() })
+		return
+	}
+	h.find()
+}
+
+// askConnect has it decided about the connection; then its request is looked
+// at again.
+func (h *httpConn) askConnect(head httpflv.Head) {
+	c := h.conn
+	h.trustProxy(head) // so that the client's address is told
+	c.ask(h.event(event.Connect, head), func(v event.Verdict) {
+		if !v.Allow {
+			c.refused(event.Connect, stream.Key{}, v)
+			h.refuse(head, httpflv.Refusal{Status: http.StatusForbidden, Reason: v.Reason, Close: true})
+			return
+		}
+		h.connected = true
+		c.limit(v.Limits)
+		h.expectHead()
+		h.parse()
+	})
+}
+
+// admitted is called with the verdict on a viewer.
+func (h *httpConn) admitted(v event.Verdict) {
+	c := h.conn
+	switch {
+	case v.Redirect != "":
+		out, keep := h.responder().AppendRedirect(nil, h.head, v.Redirect, time.Now())
+		h.answered(out, keep, "redirected")
+	case !v.Allow:
+		c.refused(event.Play, h.key, v)
+		h.refuse(h.head, httpflv.Refusal{Status: http.StatusForbidden, Reason: v.Reason})
+	default:
+		c.admit(&h.key, v)
+		h.find()
+	}
+}
+
+// find serves the stream, or waits for its publisher.
+func (h *httpConn) find() {
+	if s := h.conn.engine.options.Streams.Lookup(h.key); s != nil {
 		h.serve(s)
 		return
 	}
@@ -190,7 +257,7 @@ func (h *httpConn) answered(out []byte, keep bool, reason string) {
 		h.conn.finish(causeServer, reason)
 		return
 	}
-	h.conn.setDeadline(h.conn.loop.now() + int64(h.conn.engine.Settings().Limits.IdleTimeout))
+	h.conn.setDeadline(h.conn.loop.now() + int64(h.conn.idleTimeout()))
 }
 
 // serve makes the connection a viewer of s.
@@ -218,6 +285,7 @@ func (h *httpConn) serve(s *stream.Stream) {
 	v := c.loop.attach(c, s, key, h.live.Start == httpflv.StartLive, h)
 	v.userAgent = clip(h.head.Get("User-Agent"))
 	c.engine.viewerStarted(v)
+	c.engine.tellViewer(v, h.head.RawQuery)
 	// A viewer stays for hours: what its request said is not kept.
 	h.head, h.live, h.key = httpflv.Head{}, httpflv.Live{}, s.Key
 	if h.ws != nil && len(h.buf) > 0 {
@@ -254,6 +322,10 @@ func (h *httpConn) afterwards() bool { return true }
 func (h *httpConn) timeout(now int64) {
 	c := h.conn
 	switch {
+	case c.finishing && c.body != nil && c.progressed(now):
+		// a large answer, read slowly
+	case h.parked != nil:
+		h.waitedInVain()
 	case c.finishing, h.leaving:
 		c.kill(causeStalled, "peer did not read the answer")
 	case c.unwait():
@@ -275,11 +347,14 @@ func (h *httpConn) drain() {
 	h.conn.finish(causeServer, shuttingDown)
 }
 
-func (h *httpConn) closed() {}
+func (h *httpConn) closed() { h.unpark() }
 
 func (h *httpConn) describe(s *ClientStatus) {
 	s.Protocol = "http"
 	s.Role = RoleIdle
+	if h.parked != nil {
+		s.Role = RoleWaiting
+	}
 }
 
 // reasonKey is the name of the reason in log lines.

@@ -35,6 +35,7 @@ type Listener struct {
 	ln       net.Listener
 	closing  atomic.Bool
 	ended    chan struct{}
+	path     string // of a unix socket, to be removed at the end
 }
 
 // ListenRTMP accepts RTMP connections at a, until the listener is closed.
@@ -65,6 +66,9 @@ func (l *Listener) Addr() net.Addr { return l.ln.Addr() }
 func (l *Listener) Close() error {
 	l.closing.Store(true)
 	err := l.ln.Close()
+	if l.path != "" {
+		err = errors.Join(err, os.Remove(l.path))
+	}
 	l.engine.shakes.wake()
 	<-l.ended
 	return err
@@ -77,6 +81,8 @@ func (l *Listener) run() {
 	for {
 		nc, err := l.ln.Accept()
 		switch {
+		case err == nil && l.protocol == protocolPlugin:
+			l.engine.admitPlugin(nc)
 		case err == nil:
 			l.engine.admit(nc, l)
 		case l.closing.Load():

@@ -24,6 +24,7 @@ type loop struct {
 	conns   map[uint64]*conn
 	subs    map[*stream.Stream]*sub
 	waiting waiting
+	objects objects
 	wheel   wheel
 	clock   *clock
 	drain   *drain
@@ -32,6 +33,7 @@ type loop struct {
 	slots   slots
 	sealer  sealer
 	stats   loopStats
+	taps    taps
 	// writev is the system call; a test has it fail.
 	writev func(fd int, iov []unix.Iovec) (n int, errno unix.Errno)
 	// passTask is a pass, ready to be posted.
@@ -56,8 +58,10 @@ func newLoop(e *Engine, index int, el gnet.EventLoop) (*loop, error) {
 		subs:  make(map[*stream.Stream]*sub),
 	}
 	l.waiting.init(l)
+	l.objects.init(l)
 	l.wheel.due, l.fanout.scanDue = never, never
 	l.window.init(e.Settings())
+	l.initTaps()
 	l.passTask = &task{l, l.pass}
 	var err error
 	if l.clock, err = newClock(e.Now); err != nil {
@@ -139,6 +143,9 @@ func (l *loop) wakeStream(s *stream.Stream) {
 	if l.pending.Load() {
 		l.pass()
 	}
+	if l.taps.pending.Load() {
+		l.collectTaps()
+	}
 }
 
 // wake notes that sub has news. Any goroutine.
@@ -163,9 +170,13 @@ func (l *loop) onClock() {
 	if now >= l.fanout.scanDue {
 		l.scanBlocked(now)
 	}
+	if now >= l.taps.due {
+		l.tickTaps(now)
+	}
 	if len(l.waiting.due) > 0 {
 		l.waiting.goOn()
 	}
+	l.objects.serve()
 	if l.ticking.Load() && now >= l.fanout.slotDue {
 		l.slotTick(now)
 	} else {
@@ -176,11 +187,11 @@ func (l *loop) onClock() {
 // rearm asks the clock for the next moment that something is due. Viewers to
 // be visited are due at once; while serve is at it, that is its own business.
 func (l *loop) rearm() {
-	due := min(l.wheel.due, l.fanout.scanDue)
+	due := min(l.wheel.due, l.fanout.scanDue, l.taps.due)
 	if l.ticking.Load() {
 		due = min(due, l.fanout.slotDue)
 	}
-	if len(l.waiting.due) > 0 || len(l.fanout.todo) > l.fanout.next && !l.fanout.serving {
+	if len(l.waiting.due) > 0 || len(l.objects.ready) > 0 || len(l.fanout.todo) > l.fanout.next && !l.fanout.serving {
 		due = 0
 	}
 	l.clock.set(due)

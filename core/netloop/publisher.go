@@ -18,16 +18,23 @@ type publisher struct {
 	streamID uint32
 	fed      bool // frames came since the last flush
 	ignored  uint64
+	bitrate  bitrate
 	// maskedHEVC: its AVC is HEVC, as OBS before 29.1 sends it.
 	maskedHEVC bool
 }
 
-func newPublisher(h *rtmpConn, k stream.Key, ev rtmp.EventPublish) (*publisher, error) {
+func newPublisher(h *rtmpConn, k stream.Key, ev rtmp.EventPublish, v event.Verdict) (*publisher, error) {
 	c := h.conn
 	p := &publisher{rtmp: h, streamID: ev.StreamID}
+	p.bitrate.max = v.MaxBitrate
+	if b := c.bounds; p.bitrate.max == 0 && b != nil {
+		p.bitrate.max = b.maxBitrate
+	}
 	pub, err := c.engine.options.Streams.Publish(k, stream.Publisher{
 		Peer: c.peer.Addr().String(), Query: ev.Query,
 		ID: c.idString(), Protocol: string(c.protocol), RemoteAddr: c.peer.String(),
+		Labels: v.Labels, Record: v.Record,
+		TCURL: h.tcURL, PageURL: h.pageURL, FlashVer: h.flashVer,
 		Evict:    func(reason string) { c.loop.post(func() { h.evicted(p, reason) }) },
 		Metadata: flv.Metadata{}.Live,
 	}, c.loop.now())
@@ -47,6 +54,9 @@ func (p *publisher) write(kind media.Kind, ts uint32, room []byte) {
 	now := p.rtmp.conn.loop.now()
 	payload := media.Payload(room)
 	p.rtmp.conn.engine.totals.in.Add(uint64(len(payload)))
+	if breach := p.bitrate.add(len(payload), now); breach != "" {
+		p.pub.Kick(breach)
+	}
 	if kind == media.Data {
 		p.writeData(room, ts, now)
 		return

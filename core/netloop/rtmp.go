@@ -12,10 +12,11 @@ import (
 
 // rtmpConn is an RTMP connection: the session parses, this acts.
 type rtmpConn struct {
-	conn     *conn
-	session  *rtmp.Session
-	phase    rtmp.State // that the deadline is for
-	flashVer string
+	conn    *conn
+	session *rtmp.Session
+	phase   rtmp.State // that the deadline is for
+	// What the client says of itself.
+	flashVer, tcURL, pageURL string
 
 	publisher *publisher
 
@@ -90,8 +91,7 @@ func (h *rtmpConn) on(ev rtmp.Event) {
 			h.publisher.write(ev.Kind, ev.Timestamp, ev.Room)
 		}
 	case rtmp.EventConnect:
-		h.flashVer = ev.FlashVer
-		h.verdict(h.session.AcceptConnect())
+		h.onConnect(ev)
 	case rtmp.EventPublish:
 		h.onPublish(ev)
 	case rtmp.EventPlay:
@@ -118,6 +118,30 @@ func (h *rtmpConn) verdict(err error) {
 	}
 }
 
+func (h *rtmpConn) onConnect(ev rtmp.EventConnect) {
+	h.flashVer, h.tcURL, h.pageURL = ev.FlashVer, ev.TcURL, ev.PageURL
+	if !h.conn.engine.decides(event.Connect) {
+		h.verdict(h.session.AcceptConnect())
+		return
+	}
+	about := h.event(event.Connect, ev.Query)
+	about.App = ev.App
+	h.conn.ask(about, func(v event.Verdict) { h.connected(v); h.run() })
+}
+
+func (h *rtmpConn) connected(v event.Verdict) {
+	c := h.conn
+	if v.Allow {
+		c.limit(v.Limits)
+		h.verdict(h.session.AcceptConnect())
+		return
+	}
+	c.refused(event.Connect, stream.Key{}, v)
+	h.verdict(h.session.RejectConnect(v.Reason))
+	h.answer()
+	c.finish(causeRefused, v.Reason)
+}
+
 func (h *rtmpConn) onPublish(ev rtmp.EventPublish) {
 	c := h.conn
 	k := stream.Key{App: ev.App, Name: ev.Name}
@@ -129,12 +153,51 @@ func (h *rtmpConn) onPublish(ev rtmp.EventPublish) {
 		h.refusePublish(ev.StreamID, rtmp.CodePublishRejected, k, shuttingDown)
 		return
 	}
-	p, err := newPublisher(h, k, ev)
+	if !c.engine.decides(event.Publish) {
+		h.publish(ev, k, allowed)
+		return
+	}
+	e := h.event(event.Publish, ev.Query)
+	about(&e, k)
+	c.ask(e, func(v event.Verdict) { h.judged(ev, k, v); h.run() })
+}
+
+// judged is called with the verdict on a publisher.
+func (h *rtmpConn) judged(ev rtmp.EventPublish, k stream.Key, v event.Verdict) {
+	c := h.conn
+	asked := k
+	if v.App != "" {
+		k.App = v.App
+	}
+	if v.Name != "" {
+		k.Name = v.Name
+	}
+	if !v.Allow || k != asked {
+		// Should it be the one that a stream of the old name waits for, it
+		// does not come back.
+		c.engine.options.Streams.Forsake(asked, c.peer.Addr().String(), ev.Query, "its publisher was refused or renamed")
+	}
+	if !v.Allow {
+		c.refused(event.Publish, asked, v)
+		h.refusePublish(ev.StreamID, rtmp.CodePublishDenied, asked, v.Reason)
+		return
+	}
+	if err := c.engine.checkName(k); err != nil {
+		h.refusePublish(ev.StreamID, rtmp.CodePublishBadName, k, "renamed by a hook: "+err.Error())
+		return
+	}
+	h.publish(ev, k, v)
+}
+
+func (h *rtmpConn) publish(ev rtmp.EventPublish, k stream.Key, v event.Verdict) {
+	c := h.conn
+	p, err := newPublisher(h, k, ev, v)
 	if err != nil {
 		h.refusePublish(ev.StreamID, rtmp.CodePublishBadName, k, err.Error())
 		return
 	}
 	h.publisher = p
+	c.endIn(v.MaxDuration, "max_duration is over")
 	h.verdict(h.session.AcceptPublish(ev.StreamID))
 	if c.engine.draining.Load() { // since we looked: the streams of then were told
 		p.pub.Kick(shuttingDown)

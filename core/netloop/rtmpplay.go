@@ -19,6 +19,37 @@ func (h *rtmpConn) onPlay(ev rtmp.EventPlay) {
 		h.refusePlay(err.Error())
 		return
 	}
+	if !c.engine.decides(event.Play) {
+		h.find()
+		return
+	}
+	e := h.event(event.Play, ev.Query)
+	about(&e, h.key)
+	c.ask(e, func(v event.Verdict) { h.admitted(v); h.run() })
+}
+
+// admitted is called with the verdict on a player.
+func (h *rtmpConn) admitted(v event.Verdict) {
+	c := h.conn
+	switch {
+	case v.Redirect != "":
+		c.engine.log.Info("play redirected", c.attrs(slog.String(event.Stream, h.key.String()), slog.String("redirect", v.Redirect))...)
+		h.verdict(h.session.RedirectPlay(h.play.StreamID, v.Redirect))
+		h.answer()
+		c.finish(causeServer, "redirected")
+		return
+	case !v.Allow:
+		c.refused(event.Play, h.key, v)
+		h.rejectPlay(rtmp.CodePlayFailed, v.Reason)
+		return
+	}
+	c.admit(&h.key, v)
+	h.find()
+}
+
+// find begins the play, or has it wait for its publisher.
+func (h *rtmpConn) find() {
+	c := h.conn
 	if s := c.engine.options.Streams.Lookup(h.key); s != nil {
 		h.begin(s)
 		return
@@ -34,13 +65,15 @@ func (h *rtmpConn) onPlay(ev rtmp.EventPlay) {
 	}
 }
 
-func (h *rtmpConn) refusePlay(reason string) {
+func (h *rtmpConn) refusePlay(reason string) { h.rejectPlay(rtmp.CodePlayStreamNotFound, reason) }
+
+func (h *rtmpConn) rejectPlay(code, reason string) {
 	c := h.conn
 	c.engine.log.Info("play refused", c.attrs(
 		slog.String("event", event.Play),
 		slog.String(event.Stream, h.key.String()),
 		slog.String(event.Reason, reason))...)
-	h.verdict(h.session.RejectPlay(h.play.StreamID, rtmp.CodePlayStreamNotFound, reason))
+	h.verdict(h.session.RejectPlay(h.play.StreamID, code, reason))
 	h.answer()
 	c.finish(causeServer, reason)
 }
@@ -64,6 +97,7 @@ func (h *rtmpConn) begin(s *stream.Stream) {
 	v := c.loop.attach(c, s, key, live, h)
 	v.userAgent = h.flashVer
 	c.engine.viewerStarted(v)
+	c.engine.tellViewer(v, h.play.Query)
 }
 
 // greet appends nothing: the session has answered the play already.

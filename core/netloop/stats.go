@@ -68,12 +68,19 @@ type totals struct {
 	rtmpAll, httpAll   atomic.Uint64
 	in                 atomic.Uint64    // bytes from publishers
 	out, joined        [3]atomic.Uint64 // bytes to viewers, and viewers ever, by stream.Protocols
+	// Of plugins: connections, those that take a stream, and what they got.
+	pluginOpen, taps    atomic.Int64
+	tapBytes, tapFrames atomic.Uint64
 }
 
 func (t *totals) opened(p protocol) {
 	if p == protocolRTMP {
 		t.rtmpOpen.Add(1)
 		t.rtmpAll.Add(1)
+		return
+	}
+	if p == protocolPlugin {
+		t.pluginOpen.Add(1)
 		return
 	}
 	t.httpOpen.Add(1)
@@ -84,6 +91,10 @@ func (t *totals) closed(p protocol, why cause) {
 	t.causes[why].Add(1)
 	if p == protocolRTMP {
 		t.rtmpOpen.Add(-1)
+		return
+	}
+	if p == protocolPlugin {
+		t.pluginOpen.Add(-1)
 		return
 	}
 	t.httpOpen.Add(-1)
@@ -109,6 +120,10 @@ type Stats struct {
 	BytesOut, Joined              [3]uint64
 	Refused, AcceptErrors, Closed map[string]uint64 // by reason
 	Loops                         []LoopStats
+	// Plugins on the plugin socket: connections, those of them that take a
+	// stream, and what these were sent.
+	OpenPlugin, Taps    int64
+	TapBytes, TapFrames uint64
 }
 
 // Stats returns the figures of now. Any goroutine.
@@ -119,6 +134,8 @@ func (e *Engine) Stats() Stats {
 		OpenRTMP: t.rtmpOpen.Load(), OpenHTTP: t.httpOpen.Load(),
 		AllRTMP: t.rtmpAll.Load(), AllHTTP: t.httpAll.Load(),
 		BytesIn: t.in.Load(), Closed: t.causes.snapshot(),
+		OpenPlugin: t.pluginOpen.Load(), Taps: t.taps.Load(),
+		TapBytes: t.tapBytes.Load(), TapFrames: t.tapFrames.Load(),
 	}
 	s.Refused, s.AcceptErrors = e.gate.counts()
 	for i := range t.out {

@@ -14,6 +14,7 @@ const (
 	RolePlayer    = "player"
 	RoleWaiting   = "waiting"
 	RoleIdle      = "idle"
+	RolePlugin    = "plugin"
 )
 
 // ClientStatus is what can be told of a connection.
@@ -58,7 +59,7 @@ func (l *loop) clients() []ClientStatus {
 
 func (c *conn) status() ClientStatus {
 	s := ClientStatus{
-		ID: c.idString(), Protocol: string(c.protocol), RemoteAddr: c.peer.String(),
+		ID: c.idString(), Protocol: string(c.protocol), RemoteAddr: c.remote(),
 		TLS:     c.tls != nil || c.whole != nil,
 		BytesIn: c.bytesIn, BytesOut: c.bytesOut,
 		Since: c.since,

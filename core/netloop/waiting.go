@@ -24,10 +24,8 @@ func (w *waiting) init(l *loop) {
 
 // wait has c wait for k. It reports false if too many wait already.
 func (c *conn) wait(k stream.Key, as waiter) bool {
-	e, w := c.engine, &c.loop.waiting
-	most := min(int64(e.Settings().Limits.Waiting), int64(e.gate.limit())/4)
-	if e.totals.waiting.Add(1) > most {
-		e.totals.waiting.Add(-1)
+	w := &c.loop.waiting
+	if !c.engine.mayWait() {
 		return false
 	}
 	if w.by[k] == nil {

@@ -89,7 +89,7 @@ func (w *wheel) turn(now int64) {
 	}
 	for _, c := range expired {
 		if !c.dead {
-			c.loop.guard(c, func() { c.handler.timeout(now) })
+			c.loop.guard(c, func() { c.timeout(now) })
 		}
 	}
 }

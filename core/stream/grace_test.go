@@ -25,7 +25,7 @@ func TestGraceBack(t *testing.T) {
 		last := v.got[len(v.got)-1]
 
 		f.pub.Close(false, "reset", epoch+1000*ms)
-		if i := s.Info(); !i.Lost || i.Publisher.Peer != "" || i.Session != 1 {
+		if i := s.Info(); !i.Lost || i.Publisher.Peer != "" || i.Session != s.Session || len(i.Session) != 26 {
 			t.Errorf("lost: %+v", i)
 		}
 		if _, ended := s.Ended(); ended || v.read(1000) != Idle || f.r.Lookup(testKey) != s {

@@ -6,8 +6,8 @@ import "github.com/millrace/millrace/core/media"
 type Info struct {
 	Key       Key
 	ID        uint64
-	Session   uint64
-	Since     int64 // ns on the clock that the registry was told of
+	Session   string // ULID
+	Since     int64  // ns on the clock that the registry was told of
 	Lost      bool
 	Publisher Publisher // the zero value when lost
 	State     *media.State
@@ -24,7 +24,7 @@ type Info struct {
 func (s *Stream) Info() Info {
 	c := &s.counters
 	i := Info{
-		Key: s.Key, ID: s.ID, Since: s.Since, State: s.State(),
+		Key: s.Key, ID: s.ID, Session: s.Session, Since: s.Since, State: s.State(),
 		BytesIn: c.BytesIn.Load(), BytesOut: c.BytesOut.Load(), FramesIn: c.FramesIn.Load(),
 		Corrections: c.Corrections.Load(), Dropped: c.Dropped.Load(),
 	}
@@ -33,7 +33,6 @@ func (s *Stream) Info() Info {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i.Session = s.session
 	i.Lost = s.pub == nil
 	if s.pub != nil {
 		i.Publisher = s.pub.Publisher

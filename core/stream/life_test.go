@@ -22,6 +22,7 @@ type life struct {
 	videos  uint64 // coded video frames written so far
 	order   map[*media.Frame]uint64
 	viewers []*watcher
+	tap     *Tap // nil: nobody records
 }
 
 // watcher is a viewer that checks what it gets.
@@ -54,6 +55,7 @@ var lifeOps = []func(l *life, n byte){
 	func(l *life, n byte) { l.viewer(n, func(w *watcher) { w.Pause(!w.Paused) }) },
 	func(l *life, n byte) { l.viewer(n, (*watcher).switchVideo) },
 	func(l *life, n byte) { l.limit(n) },
+	func(l *life, n byte) { l.record(n) },
 }
 
 func (l *life) write(f *media.Frame) {
@@ -113,6 +115,41 @@ func (w *watcher) switchVideo() {
 	w.Video = !w.Video
 	if w.Video {
 		w.Rejoin()
+	}
+}
+
+// record has a recorder come, take some frames, or go.
+func (l *life) record(n byte) {
+	switch {
+	case l.tap == nil:
+		b := l.r.Budget("rec")
+		b.Allow(Limits{Bytes: int64(n) * 100, Age: time.Duration(n&7) * time.Second})
+		l.tap = NewTap(l.r.Lookup(testKey), uint64(n&1), b)
+	case n > 240:
+		l.tap.Close()
+		l.tap = nil
+	default:
+		l.take(int(n & 31))
+	}
+}
+
+// take has the recorder take n frames, or go on behind what has gone.
+func (l *life) take(n int) {
+	t := l.tap
+	for range n {
+		end, p := t.Next()
+		if p != Sending {
+			return
+		}
+		if t.Stream.At(t.Seq) != nil {
+			t.Move(t.Seq + 1)
+			continue
+		}
+		to := t.Reentry(end)
+		if to <= t.Seq || t.Stream.At(to) == nil {
+			l.t.Fatalf("from %d a recorder goes on at %d of %d", t.Seq, to, end)
+		}
+		t.Move(to)
 	}
 }
 
@@ -184,7 +221,7 @@ func (l *life) holds() {
 	if gop := gopStart(s); gop != 0 && !(s.At(gop) != nil && s.At(gop).Is(media.Keyframe)) {
 		l.t.Fatalf("the cached GOP begins at %d: %+v", gop, s.At(gop))
 	}
-	if n := s.backlog(false); n < 0 || n > sum {
+	if n := s.backlog(laggards); n < 0 || n > sum {
 		l.t.Fatalf("a backlog of %d bytes of %d", n, sum)
 	}
 }

@@ -12,6 +12,12 @@ type Publisher struct {
 	Peer, Query string
 	// ID, Protocol and RemoteAddr are for people.
 	ID, Protocol, RemoteAddr string
+	// TCURL, PageURL and FlashVer are what an RTMP client says of itself,
+	// Labels and Record what on_publish attached: they go into the stream's
+	// events.
+	TCURL, PageURL, FlashVer string
+	Labels                   map[string]string
+	Record                   map[string]bool
 	// Evict ends the connection because another took its place or somebody
 	// asked for it. It is called from any goroutine and must not block.
 	Evict func(reason string)
@@ -155,6 +161,9 @@ func (p *Publication) config(f *media.Frame, o *Options) {
 			st.Audio = f
 		}
 	}, o)
+	if p.settled && !isOther(f) {
+		s.registry.notify(Notice{Stream: s, What: Recoded, Kind: f.Kind})
+	}
 }
 
 // isOther reports whether f's place is among a state's Others.

@@ -25,6 +25,7 @@ const (
 	EndedNow              // the session is over
 	Corrected             // the first timestamp correction
 	Settled               // it is known which media a session has
+	Recoded               // a sequence header changed after that
 	LateTrack             // a medium came after that
 	Pressure              // memory was short; Freed bytes of backlog went
 )
@@ -33,11 +34,15 @@ const (
 type Notice struct {
 	Stream *Stream
 	What   What
-	Reason string
-	Kind   media.Kind
-	TS     uint32
-	DTS    int64
-	Freed  int64
+	// Publisher is the one that there is, or was last.
+	Publisher Publisher
+	Reason    string
+	// Gap is how long a stream that is Back had none.
+	Gap   time.Duration
+	Kind  media.Kind
+	TS    uint32
+	DTS   int64
+	Freed int64
 }
 
 // Registry holds the live streams by key. Its methods may be called from any
@@ -53,6 +58,12 @@ type Registry struct {
 	// holders are the streams whose rings count as memory: the live ones, and
 	// those that ended and still have viewers.
 	holders map[*Stream]struct{}
+	// sessions are the live streams, and those whose rings are kept for
+	// recorders, by publish session.
+	sessions map[string]*Stream
+
+	budgetsMu sync.Mutex
+	budgets   map[string]*Budget
 }
 
 // NewRegistry returns an empty registry. Notices are handed to notices with
@@ -61,6 +72,7 @@ type Registry struct {
 func NewRegistry(o Options, notices func(Notice)) *Registry {
 	r := &Registry{
 		streams: make(map[Key]*Stream), holders: make(map[*Stream]struct{}),
+		sessions: make(map[string]*Stream), budgets: make(map[string]*Budget),
 		notices: notices,
 	}
 	r.SetOptions(o)
@@ -76,8 +88,10 @@ func (r *Registry) Options() *Options { return r.options.Load() }
 // Bytes is the memory that all rings hold.
 func (r *Registry) Bytes() int64 { return r.bytes.Load() }
 
+// notify is called with the stream's lock held.
 func (r *Registry) notify(n Notice) {
 	if r.notices != nil {
+		n.Publisher = n.Stream.lastPublisher
 		r.notices(n)
 	}
 }
@@ -122,10 +136,12 @@ func (r *Registry) getOrCreate(k Key, now int64) *Stream {
 	if s := r.streams[k]; s != nil {
 		return s
 	}
-	s := &Stream{Key: k, ID: r.nextID.Add(1), Since: now, registry: r}
+	s := &Stream{Key: k, ID: r.nextID.Add(1), Since: now, Started: time.Now(), registry: r}
+	s.Session = newSession(s.Started)
 	s.ring.init()
 	s.state.Store(&media.State{})
 	r.streams[k] = s
+	r.sessions[s.Session] = s
 	r.holders[s] = struct{}{}
 	return s
 }
@@ -164,10 +180,14 @@ func (s *Stream) install(pub Publisher, now int64) *Publication {
 	s.session++
 	p := &Publication{Stream: s, Publisher: pub, session: s.session, gated: true, lastMedia: now, metadata: pub.Metadata}
 	s.pub = p
-	what := Started
+	s.lastPublisher = pub
+	n := Notice{Stream: s, What: Started}
 	if s.session > 1 {
-		what = Back
+		n.What = Back
 		s.timeline.resume()
+	}
+	if s.without > 0 {
+		n.Gap, s.without = time.Duration(now-s.without), 0
 	}
 	s.ready.Store(false)
 	// Its sequence headers are sent even when they equal the last session's,
@@ -176,7 +196,7 @@ func (s *Stream) install(pub Publisher, now int64) *Publication {
 	s.key, s.keyDTS = 0, 0
 	s.gop.Store(0)
 	s.first.Store(s.ring.head.Load())
-	s.registry.notify(Notice{Stream: s, What: what})
+	s.registry.notify(n)
 	return p
 }
 
@@ -214,7 +234,7 @@ func (p *Publication) lose(reason string, now int64) bool {
 	if s.lostAt == 0 || rest <= 0 {
 		return false
 	}
-	s.pub = nil
+	s.pub, s.without = nil, now
 	timer := time.AfterFunc(rest, func() {
 		s.finish(fmt.Sprintf("%s; nobody came back within %v", reason, grace),
 			func() bool { return s.pub == nil && s.session == p.session })
@@ -241,6 +261,7 @@ func (s *Stream) finish(reason string, due func() bool) (old *Publication, done 
 	s.stopTimer()
 	s.end = reason
 	s.ended.Store(true)
+	r.retire(s)
 	r.letGo(s)
 	r.mu.Unlock()
 	r.notify(Notice{Stream: s, What: EndedNow, Reason: reason})
@@ -258,10 +279,10 @@ func (r *Registry) release(s *Stream) {
 	r.letGo(s)
 }
 
-// letGo counts an ended stream's ring no more, unless viewers keep it. Under
-// r.mu and s.mu.
+// letGo counts an ended stream's ring no more, unless viewers keep it, or it is
+// kept for a recorder. Under r.mu and s.mu.
 func (r *Registry) letGo(s *Stream) {
-	if _, held := r.holders[s]; held && !s.watchers() {
+	if _, held := r.holders[s]; held && !s.watchers() && !s.kept {
 		delete(r.holders, s)
 		r.bytes.Add(-s.ring.bytes.Load())
 	}
@@ -277,6 +298,16 @@ func (s *Stream) Kick(reason string) bool {
 	return done
 }
 
+// Forsake ends the stream of k if it waits for a publisher that came from peer
+// with that query: it is known not to come back.
+func (r *Registry) Forsake(k Key, peer, query, reason string) {
+	if s := r.Lookup(k); s != nil {
+		s.finish(reason, func() bool {
+			return s.pub == nil && s.lastPublisher.Peer == peer && s.lastPublisher.Query == query
+		})
+	}
+}
+
 // Kick ends the stream at once if p feeds it still. It reports whether it did.
 func (p *Publication) Kick(reason string) bool {
 	old, done := p.Stream.finish(reason, func() bool { return p.Stream.pub == p })
@@ -287,8 +318,8 @@ func (p *Publication) Kick(reason string) bool {
 }
 
 // enforce frees backlog when all rings together pass their cap: the largest
-// backlog first, cached GOPs last. Under s.mu; other streams are tried, not
-// waited for.
+// backlog first, then cached GOPs, what recorders wait for last. Under s.mu;
+// other streams are tried, not waited for.
 func (r *Registry) enforce(s *Stream) {
 	limit := r.Options().Memory
 	if limit <= 0 || r.bytes.Load() <= limit {
@@ -298,13 +329,13 @@ func (r *Registry) enforce(s *Stream) {
 	// for a victim.
 	goal := limit - limit/32
 	var freed int64
-	for _, all := range []bool{false, true} {
+	for _, how := range []severity{laggards, gops, recorders} {
 		for r.bytes.Load() > goal {
-			victim := r.largest(s, all)
+			victim := r.largest(s, how)
 			if victim == nil {
 				break
 			}
-			freed += victim.shed(all, r.bytes.Load()-goal)
+			freed += victim.shed(how, r.bytes.Load()-goal)
 			victim.unlockOther(s)
 		}
 		goal = limit // GOPs: no more than must be
@@ -317,7 +348,7 @@ func (r *Registry) enforce(s *Stream) {
 // largest returns the stream with the most to shed, locked unless it is self,
 // or nil if none has anything. Under self.mu, so the registry's lock, which
 // comes first, is only tried.
-func (r *Registry) largest(self *Stream, all bool) (best *Stream) {
+func (r *Registry) largest(self *Stream, how severity) (best *Stream) {
 	if !r.mu.TryRLock() {
 		return nil
 	}
@@ -327,7 +358,7 @@ func (r *Registry) largest(self *Stream, all bool) (best *Stream) {
 		if s != self && !s.mu.TryLock() {
 			continue
 		}
-		n := s.backlog(all)
+		n := s.backlog(how)
 		if n <= most {
 			s.unlockOther(self)
 			continue

@@ -17,6 +17,7 @@ type ring struct {
 	// the ring holds [tail, head).
 	tail, head atomic.Uint64
 	bytes      atomic.Int64
+	pushed     int64 // bytes ever; the writer's
 }
 
 const firstSlots = 64
@@ -49,6 +50,8 @@ func (r *ring) push(f *media.Frame) {
 	if f.Key == keyIsSelf {
 		f.Key = seq
 	}
+	r.pushed += int64(f.Size())
+	f.Total = r.pushed
 	slots[seq&uint64(len(slots)-1)].Store(f)
 	r.bytes.Add(int64(f.Size()))
 	r.head.Store(seq + 1)

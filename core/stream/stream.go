@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/millrace/millrace/core/media"
 )
@@ -18,8 +19,13 @@ type Stream struct {
 	Key Key
 	// ID is unique over the life of the process.
 	ID uint64
-	// Since is when it was first published, in ns.
-	Since int64
+	// Session is the ULID of the publish session, kept over a grace and over
+	// a change of publishers.
+	Session string
+	// Since is when it was first published, in ns; Started is that by the
+	// wall clock.
+	Since   int64
+	Started time.Time
 
 	registry *Registry
 	ring     ring
@@ -39,21 +45,29 @@ type Stream struct {
 	wakers   atomic.Pointer[[]Waker]
 	counters Counters
 
-	mu       sync.Mutex
-	pub      *Publication // nil while lost
-	session  uint64
-	lostAt   int64 // when the newest session that sent media was over
-	timeline timeline
-	key      uint64 // newest keyframe's sequence number
-	keyDTS   int64
-	keyAt    int64 // when it arrived
-	gopBytes int64
+	mu  sync.Mutex
+	pub *Publication // nil while lost
+	// lastPublisher is pub's, or of the last one; without is since when there
+	// is none, in ns.
+	lastPublisher Publisher
+	without       int64
+	session       uint64
+	lostAt        int64 // when the newest session that sent media was over
+	timeline      timeline
+	key           uint64 // newest keyframe's sequence number
+	keyDTS        int64
+	keyAt         int64 // when it arrived
+	gopBytes      int64
 	// keyed tells, for other video tracks, the GOP that had their newest
 	// keyframe.
 	keyed   map[uint8]uint64
 	stop    func() // stops the grace timer
 	busy    contention
 	watched bool // was ready once: viewers may have started
+	// claims are those of recorders; recorded: there were some. kept: it has
+	// ended, and the ring stays for a recorder that comes back for the rest.
+	claims         []*Claim
+	recorded, kept bool
 }
 
 // Counters are a stream's running totals.
@@ -62,6 +76,8 @@ type Counters struct {
 	// Those of viewers are added up by their writers: Dropped counts frames
 	// left out because of lag, Gaps those that had fallen off the ring.
 	BytesOut, FramesOut, Dropped, Gaps, Skips, GOPDrops atomic.Uint64
+	// TapGaps counts gaps of plugins, TapMissed the frames in them.
+	TapGaps, TapMissed atomic.Uint64
 	// Viewers by protocol, in the order of [Protocols].
 	Viewers [3]atomic.Int64
 }
@@ -220,7 +236,8 @@ func (s *Stream) trim(now int64, o *Options) {
 	r := &s.ring
 	keep := s.keep()
 	for tail := r.tail.Load(); tail < keep; tail++ {
-		if r.bytes.Load() <= o.RingBytes && now-r.at(tail).Arrived <= int64(o.RingTime) {
+		f := r.at(tail)
+		if r.bytes.Load() <= o.RingBytes && now-f.Arrived <= int64(o.RingTime) || s.claimed(f, now) {
 			break
 		}
 		s.registry.bytes.Add(-r.drop())
@@ -242,30 +259,47 @@ func (s *Stream) keep() uint64 {
 	return s.ring.head.Load() - 1
 }
 
+// severity says what goes when memory is short, each with those before it.
+type severity uint8
+
+const (
+	laggards  severity = iota // what slow viewers have not got yet
+	gops                      // cached GOPs
+	recorders                 // what recorders have not got yet
+)
+
 // shed drops the oldest frames until want bytes are free, or all that may go
-// have gone: those before the cached GOP, and with all set the GOP too. It
-// returns the bytes freed. Under s.mu.
-func (s *Stream) shed(all bool, want int64) (freed int64) {
-	if all && s.gop.Load() != 0 {
+// have gone. It returns the bytes freed. Under s.mu.
+func (s *Stream) shed(how severity, want int64) (freed int64) {
+	if how >= gops && s.gop.Load() != 0 {
 		s.dropGOP()
 	}
-	for keep := s.keep(); freed < want && s.ring.tail.Load() < keep; {
+	for stay := s.stay(how); freed < want && s.ring.tail.Load() < stay; {
 		freed += s.ring.drop()
 	}
 	s.registry.bytes.Add(-freed)
 	return freed
 }
 
+// stay is the oldest frame that shed leaves. Under s.mu.
+func (s *Stream) stay(how severity) uint64 {
+	stay := s.ring.head.Load() - 1
+	if gop := s.gop.Load(); gop != 0 && how < gops {
+		stay = gop
+	}
+	if how < recorders {
+		stay = s.wanted(stay)
+	}
+	return stay
+}
+
 // backlog is how many bytes shed could free. Under s.mu.
-func (s *Stream) backlog(all bool) int64 {
-	held := s.ring.bytes.Load()
-	if s.gop.Load() != 0 && !all {
-		return held - s.gopBytes
+func (s *Stream) backlog(how severity) int64 {
+	oldest, first := s.ring.at(s.ring.tail.Load()), s.ring.at(s.stay(how))
+	if oldest == nil || first == nil || first.Seq <= oldest.Seq {
+		return 0
 	}
-	if newest := s.ring.at(s.ring.head.Load() - 1); newest != nil {
-		return held - int64(newest.Size())
-	}
-	return held
+	return first.Total - int64(first.Size()) - (oldest.Total - int64(oldest.Size()))
 }
 
 func sameData(a, b *media.Frame) bool {

@@ -15,6 +15,10 @@ const allowedMethods = "GET, HEAD, OPTIONS"
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/streams.json", s.serveStreams)
+	mux.HandleFunc("/records.json", s.serveRecords)
+	for _, folder := range dataFolders {
+		mux.HandleFunc("/"+folder+"/", s.serveData)
+	}
 	mux.HandleFunc("/", s.servePage)
 
 	return s.surviving(func(w http.ResponseWriter, r *http.Request) {

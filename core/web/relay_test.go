@@ -82,14 +82,14 @@ func startHTTP2(t *testing.T, l *tunnels, settings Settings) (*http.Client, stri
 	return &http.Client{Transport: transport}, "https://" + ln.Addr().String()
 }
 
-const liveHead = "HTTP/1.0 200 OK\r\nContent-Type: video/x-flv\r\nX-Loop: 1\r\nConnection: close\r\n\r\n"
+const liveAnswer = "HTTP/1.0 200 OK\r\nContent-Type: video/x-flv\r\nX-Loop: 1\r\nConnection: close\r\n\r\n"
 
 // TestRelay takes a request to the loop and its answer back.
 func TestRelay(t *testing.T) {
 	t.Parallel()
 	body := strings.Repeat("frame ", 100_000)
 	l := &tunnels{answer: func(out net.Conn, whole *atomic.Bool) {
-		_, _ = io.WriteString(out, liveHead+body)
+		_, _ = io.WriteString(out, liveAnswer+body)
 		whole.Store(true)
 		out.Close()
 	}}
@@ -146,7 +146,7 @@ func TestRelayRefusal(t *testing.T) {
 // TestRelayCut does not let a cut pass for an end.
 func TestRelayCut(t *testing.T) {
 	t.Parallel()
-	for name, said := range map[string]string{"in the body": liveHead + "frame", "before it": "HTTP/1.0 200"} {
+	for name, said := range map[string]string{"in the body": liveAnswer + "frame", "before it": "HTTP/1.0 200"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := &tunnels{answer: func(out net.Conn, _ *atomic.Bool) {
@@ -171,7 +171,7 @@ func TestRelayGone(t *testing.T) {
 	t.Parallel()
 	gone := make(chan struct{})
 	l := &tunnels{answer: func(out net.Conn, _ *atomic.Bool) {
-		_, _ = io.WriteString(out, liveHead+"frame")
+		_, _ = io.WriteString(out, liveAnswer+"frame")
 		_, _ = io.Copy(io.Discard, out)
 		close(gone)
 	}}

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/millrace/millrace/core/object"
 )
 
 // What New puts in the place of zero values.
@@ -35,6 +37,10 @@ type Options struct {
 	// goroutines, concurrently; the server keeps nothing of the result. nil
 	// lists none.
 	Streams func() []StreamInfo
+
+	// Objects are served from memory below /flv, /hls and /mp4, before files;
+	// nil: there are none.
+	Objects *object.Store
 
 	// IsLive tells whether the event loop serves a request. It is called on
 	// request goroutines, concurrently. nil: never. The first request after
@@ -68,11 +74,13 @@ type Options struct {
 // deadline: a download may be long, and a peer that stops reading is ended by
 // the TCP_USER_TIMEOUT that the loop sets on every socket.
 type Server struct {
-	opts     Options
-	log      *slog.Logger
-	settings atomic.Pointer[Settings]
-	pages    pages
-	http     *http.Server
+	opts      Options
+	log       *slog.Logger
+	settings  atomic.Pointer[Settings]
+	pages     pages
+	manifests manifests
+	records   records
+	http      *http.Server
 }
 
 // New checks o and returns a Server that is not yet running.

@@ -20,6 +20,12 @@ type Settings struct {
 	// StallTimeout is how long a viewer over HTTP/2 may take nothing; 0: for
 	// ever.
 	StallTimeout time.Duration
+	// DataDir is the folder in which recordings lie, below flv, hls and mp4;
+	// "" serves none. It need not exist.
+	DataDir string
+	// Gate, if not nil, is asked before anything below /flv, /hls and /mp4 is
+	// served.
+	Gate Gate
 }
 
 // Apply puts new settings in force for the requests that follow. If they

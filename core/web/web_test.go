@@ -63,7 +63,9 @@ type loop struct {
 }
 
 // live is the rule for live URLs in these tests.
-func live(path string) bool { return strings.HasSuffix(path, ".flv") }
+func live(path string) bool {
+	return strings.HasSuffix(path, ".flv") && !strings.HasPrefix(path, "/flv/")
+}
 
 func (l *loop) accept() {
 	for {

@@ -18,15 +18,18 @@ function licenses(...packages: string[]): Plugin {
 }
 
 export default defineConfig({
-  plugins: [licenses('mpegts.js', 'es6-promise')],
+  plugins: [licenses('mpegts.js', 'es6-promise', 'hls.js')],
   build: {
     outDir: 'dist',
     assetsDir: 'assets', // core/web serves these as immutable: names carry a hash
-    chunkSizeWarningLimit: 600, // mpegts.js is one piece
+    chunkSizeWarningLimit: 1200, // mpegts.js and hls.js are one piece each
+    rollupOptions: { input: ['index.html', 'play.html', 'mp4.html', 'video.html', 'play_merge.html'] },
   },
   server: {
     proxy: {
       '/streams.json': server,
+      '/records.json': server,
+      '^/(flv|hls|mp4)/': server,
       '^/.+\\.flv': { target: server, ws: true },
     },
   },

@@ -1,5 +1,5 @@
-/** How FLV comes: as an HTTP answer without an end, or in WebSocket messages. */
-export type Via = 'http' | 'ws';
+/** How a stream comes: FLV as an HTTP answer without an end, or in WebSocket messages; or HLS. */
+export type Via = 'http' | 'ws' | 'hls';
 
 /** Where playing starts: at the cached key frame (at once), or with the next one. */
 export type Start = 'gop' | 'live';
@@ -21,12 +21,16 @@ export interface Choice {
 export function parseStream(text: string): Pick<Choice, 'stream' | 'query'> | undefined {
   const path = text.trim().replace(/^[a-z]+:\/\/[^/]*/i, '').replace(/#.*$/, '');
   const [name = '', query = ''] = splitOnce(path, '?');
-  const stream = decode(name).replace(/^\/+|\/+$/g, '').replace(/\.flv$/, '');
+  const stream = decode(name).replace(/^\/+|\/+$/g, '').replace(/\.flv$/, '')
+    .replace(/^hls\/([^/]+)\/([^/]+)\/index\.m3u8$/, (_, app: string, stream: string) => `${app.replaceAll('~', '/')}/${stream}`);
   return /^[^/]+(\/[^/]+)+$/.test(stream) ? { stream, query } : undefined;
 }
 
 /** The URL that the choice is played from, on the server the page came from. */
 export function mediaURL(c: Choice, page: Location = location): string {
+  if (c.via === 'hls') {
+    return `${page.origin}${folderOf('hls', c.stream)}/index.m3u8${c.query && '?' + c.query}`;
+  }
   const path = c.stream.split('/').map(encodeURIComponent).join('/');
   const query = [c.query, c.start === 'live' ? 'start=live' : ''].filter(Boolean).join('&');
   const scheme = c.via === 'ws' ? page.protocol.replace('http', 'ws') : page.protocol;
@@ -49,9 +53,18 @@ export function choiceFromPage(query: string): Choice | undefined {
   const stream = parseStream(q.get('stream') ?? '');
   return stream && {
     ...stream,
-    via: q.get('via') === 'ws' ? 'ws' : 'http',
+    via: VIAS.find((v) => v === q.get('via')) ?? 'http',
     start: q.get('start') === 'live' ? 'live' : 'gop',
   };
+}
+
+const VIAS: Via[] = ['http', 'ws', 'hls'];
+
+/** The folder of what is made of a stream: a nested app is one folder, its slashes written "~". */
+export function folderOf(kind: 'flv' | 'hls' | 'mp4', stream: string): string {
+  const slash = stream.lastIndexOf('/');
+  const app = stream.slice(0, slash).replaceAll('/', '~');
+  return '/' + [kind, app, stream.slice(slash + 1)].map(encodeURIComponent).join('/');
 }
 
 function splitOnce(s: string, at: string): [string, string] {

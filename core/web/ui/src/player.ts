@@ -1,6 +1,7 @@
 import mpegts from 'mpegts.js';
 
 import { type Choice, mediaURL } from './choice';
+import { type Engine, HlsEngine } from './hls';
 import { type End, loaderFor, refusal } from './loader';
 
 /**
@@ -44,7 +45,7 @@ const RETRY_LAST = 15_000;
 const RETRY_WAITING = 5000; // a publisher may come at any time, and the server waits as well
 const DECODE_RETRIES = 3;
 const TARGET = 0.8; // seconds behind; liveSync's own default
-const JUMP = 6; // seconds behind from which catching up by speed takes too long
+const JUMP = 6; // seconds behind, in FLV, from which catching up by speed takes too long
 
 /**
  * Worker off: transmuxing one stream costs the page little, and mpegts.js
@@ -73,8 +74,8 @@ mpegts.LoggingControl.applyConfig({ enableVerbose: false, enableDebug: false, en
 export class Player {
   status: Status = { state: 'idle', text: '' };
   figures: Figures = noFigures();
-  /** The mpegts.js player in use. */
-  engine?: mpegts.Player;
+  /** What plays at the moment. */
+  engine?: Engine;
 
   private choice?: Choice;
   private failures = 0;
@@ -130,11 +131,24 @@ export class Player {
       this.set('error', 'This browser cannot play live video (it has no Media Source Extensions).');
       return;
     }
-    this.engine = this.newEngine(this.choice);
+    this.engine = this.choice.via === 'hls' ? this.newHls(this.choice) : this.newFlv(this.choice);
+    this.start(this.engine);
     this.after(SILENCE, () => this.onSilence());
   }
 
-  private newEngine(choice: Choice): mpegts.Player {
+  private start(engine: Engine): void {
+    void Promise.resolve(this.video.play()).catch((err: unknown) => this.onPlayRefused(engine, err));
+  }
+
+  private newHls(choice: Choice): Engine {
+    return new HlsEngine(this.video, mediaURL(choice), {
+      started: () => this.onBytes(),
+      ended: (end) => void this.onEnd(end),
+      failed: (message) => this.onDecodeFailure(message),
+    });
+  }
+
+  private newFlv(choice: Choice): Engine {
     const url = mediaURL(choice);
     const customLoader = loaderFor(url, {
       started: () => this.onBytes(),
@@ -145,8 +159,11 @@ export class Player {
       this.onMediaError(detail, typeof info === 'string' ? info : (info?.msg ?? '')));
     engine.attachMediaElement(this.video);
     engine.load();
-    void Promise.resolve(engine.play()).catch((err: unknown) => this.onPlayRefused(engine, err));
-    return engine;
+    return {
+      destroy: () => engine.destroy(),
+      toLive: (end) => (engine.currentTime = end - TARGET),
+      tolerance: JUMP,
+    };
   }
 
   private close(): void {
@@ -301,7 +318,7 @@ export class Player {
   }
 
   /** Some browsers, to save power, let nothing play that was not asked for. */
-  private onPlayRefused(engine: mpegts.Player, err: unknown): void {
+  private onPlayRefused(engine: Engine, err: unknown): void {
     const forbidden = err instanceof DOMException && err.name === 'NotAllowedError';
     if (forbidden && engine === this.engine) {
       this.pause('Press play to start.');
@@ -327,7 +344,7 @@ export class Player {
     const b = this.video.buffered;
     if (this.engine && b.length > 0) {
       const newest = b.length - 1;
-      this.engine.currentTime = Math.max(b.start(newest), b.end(newest) - TARGET);
+      this.engine.toLive(b.end(newest));
     }
   }
 
@@ -339,7 +356,7 @@ export class Player {
     const playedFor = this.playingSince ? now - this.playingSince : 0;
     if (this.status.state === 'playing' && playedFor > SETTLED) {
       this.failures = this.decodeFailures = 0;
-      if ((this.figures.latency ?? 0) > JUMP) {
+      if ((this.figures.latency ?? 0) > (this.engine?.tolerance ?? Infinity)) {
         this.jumpToLive();
       }
     }

@@ -51,6 +51,35 @@ async function fetchStreams(): Promise<Listing> {
   }
 }
 
+/** One recording session of a stream as /records.json shows it. */
+export interface Session {
+  app: string;
+  name: string;
+  session: string;
+  started: string;
+  complete: boolean;
+  seconds: number;
+  gaps: number;
+  files: RecordedFile[];
+}
+
+/** flv, hls and mp4 are what they say; fmp4 is a playlist of fragments. */
+export interface RecordedFile {
+  kind: 'flv' | 'hls' | 'mp4' | 'fmp4';
+  url: string;
+  bytes: number;
+}
+
+/** The sessions that there are, the newest first; none if the server does not list them. */
+export async function fetchSessions(): Promise<Session[]> {
+  try {
+    const res = await fetch('/records.json', { cache: 'no-store', signal: AbortSignal.timeout(10_000) });
+    return res.ok ? ((await res.json()) as Session[]) : [];
+  } catch {
+    return [];
+  }
+}
+
 /** APP/NAME. */
 export function streamPath(s: Stream): string {
   return `${s.app}/${s.name}`;

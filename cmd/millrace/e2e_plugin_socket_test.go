@@ -1,0 +1,84 @@
+package main_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestPluginSocket records a publish as a shell script would: curl reads the
+// events, another curl the stream, from its first frame. What it wrote decodes
+// to what was published.
+func TestPluginSocket(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "mr") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "s")
+	srv := startServer(t, conf{"plugin_socket.path": `"` + socket + `"`, "plugin_socket.token": `"sesame"`})
+	events := curlSocket(t, socket, "/events?names=on_stream_start,on_unpublish")
+	out, err := events.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := events.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { events.Process.Kill(); events.Wait() })
+	lines := bufio.NewScanner(out)
+	time.AfterFunc(2*time.Minute, func() { events.Process.Kill() })
+
+	file := source(t, "av")
+	pub := publishOnce(t, srv.rtmpURL("live/x"), file, nil, nil)
+	start := nextEvent(t, lines)
+	recorded := filepath.Join(dir, "x.flv")
+	media := curlSocket(t, socket, "/live/x.flv?lag=64MiB&from="+start["session"].(string)+":1")
+	media.Args = append(media.Args, "-o", recorded)
+	if err := media.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if start["event"] != "on_stream_start" || start["stream_id"] != "live/x" || start["protocol"] != "rtmp" {
+		t.Errorf("the start is %v", start)
+	}
+	end := nextEvent(t, lines)
+	if end["event"] != "on_unpublish" || end["session"] != start["session"] || end["bytes_in"].(float64) == 0 {
+		t.Errorf("the end is %v", end)
+	}
+	pub.succeed(t)
+	if err := media.Wait(); err != nil {
+		t.Fatalf("curl: %v", err)
+	}
+	got := decode(t, recorded, "va")
+	got.succeed(t)
+	sameFrames(t, got, decoded(t, file, "va"))
+	if n := srv.metric(t, "millrace_feed_gaps_total"); n != 0 {
+		t.Errorf("%v gaps", n)
+	}
+}
+
+func curlSocket(t *testing.T, socket, path string) *exec.Cmd {
+	return exec.CommandContext(t.Context(), "curl", "-sSN", "--fail", "--unix-socket", socket,
+		"-H", "Authorization: Bearer sesame", "http://millrace"+path)
+}
+
+// nextEvent is the next event of a stream of Server-Sent Events.
+func nextEvent(t *testing.T, lines *bufio.Scanner) (e map[string]any) {
+	t.Helper()
+	for lines.Scan() {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			if err := json.Unmarshal([]byte(data), &e); err != nil {
+				t.Fatalf("%q: %v", data, err)
+			}
+			return e
+		}
+	}
+	t.Fatalf("the events have ended: %v", lines.Err())
+	return nil
+}

@@ -1,0 +1,102 @@
+package core
+
+import (
+	"time"
+
+	"github.com/millrace/millrace/core/admin"
+	"github.com/millrace/millrace/core/amf"
+	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/flv"
+	"github.com/millrace/millrace/core/media"
+	"github.com/millrace/millrace/core/stream"
+)
+
+// eventOf is the name of the event that a notice becomes; "" for none.
+func eventOf(w stream.What) string {
+	switch w {
+	case stream.Started:
+		return event.StreamStart
+	case stream.Back:
+		return event.StreamBack
+	case stream.Lost:
+		return event.StreamLost
+	case stream.EndedNow:
+		return event.Unpublish
+	case stream.Settled, stream.Recoded, stream.LateTrack:
+		return event.Codec
+	}
+	return ""
+}
+
+// tell makes an event of a stream's notice, if anybody wants it.
+func (s *Server) tell(n stream.Notice) {
+	name := eventOf(n.What)
+	if name == "" || !s.hub.Wants(name) {
+		return
+	}
+	e := streamEvent(name, n.Stream, n.Publisher)
+	e.Reason, e.Gap = n.Reason, n.Gap.Seconds()
+	if n.What == stream.Lost || n.What == stream.EndedNow {
+		e.BytesIn, e.BytesOut = n.Stream.Counters().BytesIn.Load(), n.Stream.Counters().BytesOut.Load()
+		e.Duration = e.Time.Sub(n.Stream.Started).Round(time.Millisecond).Seconds()
+		e.ToSeq = n.Stream.Head()
+	}
+	s.hub.Notify(&e)
+}
+
+// StreamEvents are the live streams, each as its on_stream_start and its newest
+// on_codec describe it. Any goroutine.
+func (s *Server) StreamEvents() []event.Event {
+	var all []event.Event
+	s.streams.Each(func(st *stream.Stream) bool {
+		all = append(all, streamEvent(event.StreamStart, st, st.Info().Publisher))
+		return true
+	})
+	return all
+}
+
+// streamEvent is an event about a stream, with all that is known of it. The
+// stream's lock may be held.
+func streamEvent(name string, st *stream.Stream, p stream.Publisher) event.Event {
+	e := event.Event{
+		Event: name, Time: time.Now(), Started: st.Started,
+		App: st.Key.App, Name: st.Key.Name, StreamID: st.Key.String(), Session: st.Session,
+		ClientID: p.ID, Protocol: p.Protocol, RemoteAddr: p.RemoteAddr, Params: event.Params(p.Query),
+		TCURL: p.TCURL, PageURL: p.PageURL, FlashVer: p.FlashVer, Labels: p.Labels, Record: p.Record,
+	}
+	describeMedia(&e, st.State())
+	return e
+}
+
+// describeMedia fills in what is known of the media: by the sequence headers,
+// else by the publisher's word.
+func describeMedia(e *event.Event, st *media.State) {
+	var said flv.Metadata
+	if st.Metadata != nil {
+		if m, err := flv.ParseMetadata(st.Metadata.Payload(), amf.Limits{}); err == nil {
+			said = m
+		}
+	}
+	if v := videoStatus(st); v != nil {
+		e.VideoCodec, e.FPS = v.Codec, said.Number("framerate")
+		e.Width, e.Height = either(v.Width, said.Number("width")), either(v.Height, said.Number("height"))
+	}
+	if a := audioStatus(st); a != nil {
+		e.AudioCodec = a.Codec
+		e.SampleRate, e.Channels = either(a.SampleRate, said.Number("audiosamplerate")), channelsOf(a, said)
+	}
+}
+
+func either(known int, said float64) int {
+	if known == 0 && said > 0 && said < 1<<24 {
+		return int(said)
+	}
+	return known
+}
+
+func channelsOf(a *admin.AudioStatus, said flv.Metadata) int {
+	if a.Channels != 0 {
+		return a.Channels
+	}
+	return either(0, said.Number("audiochannels"))
+}
