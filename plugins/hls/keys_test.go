@@ -1,0 +1,110 @@
+package hls
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/millrace/millrace/plugins/plugintest"
+)
+
+// Keys change when they should, are objects that nobody caches, and are
+// nowhere in what is served from disk.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	h, c := plugintest.NewHost(t), newClock()
+	values := map[string]any{"target": "2s", "encrypt": true, "key_rotation": int64(2)}
+	p := startSpy(t, h, c, values)
+	small(t, h, p, plugintest.GOPs(10, 0, 50)).End()
+	got := check(t, list(t, h, "live/cam"))
+	if len(got.keys) != 3 {
+		t.Fatalf("keys %v", got.keys)
+	}
+	for i, uri := range got.keys {
+		path := strings.TrimPrefix(uri, "/")
+		o, ok := h.Object(path)
+		if !ok || len(o.Body) != 16 || o.CacheControl != "private, no-store" || !strings.HasPrefix(uri, "/hls/live/cam/keys/") {
+			t.Errorf("%s: %t %+v", uri, ok, o)
+		}
+		if _, err := os.Stat(filepath.Join(h.DataDir(), path)); err == nil {
+			t.Errorf("%s is in the served folder", uri)
+		}
+		if i > 0 && uri == got.keys[i-1] {
+			t.Errorf("%s is used again", uri)
+		}
+		if err := h.DeleteObject(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.Stop(p)
+	startSpy(t, h, c, values)
+	wait(t, func() bool {
+		return !slices.ContainsFunc(got.keys, func(uri string) bool { _, ok := h.Object(strings.TrimPrefix(uri, "/")); return !ok })
+	})
+}
+
+// A key goes with the last segment that needs it.
+func TestKeysWindow(t *testing.T) {
+	t.Parallel()
+	h, c := plugintest.NewHost(t), newClock()
+	p := startSpy(t, h, c, map[string]any{"target": "2s", "encrypt": true, "key_rotation": int64(1), "window": int64(3)})
+	small(t, h, p, plugintest.GOPs(15, 0, 50)).End()
+	c.add(1e12)
+	p.reaper.run(c.now())
+	files, err := filepath.Glob(p.streams[0].j.path("keys/*"))
+	if err != nil || len(files) != 3 {
+		t.Errorf("%d keys are left: %v", len(files), err)
+	}
+	objects := slices.DeleteFunc(h.Objects(), func(s string) bool { return !strings.Contains(s, "/keys/") })
+	if len(objects) != 3 {
+		t.Errorf("%v are left", objects)
+	}
+}
+
+// However a segment comes in pieces, and whichever process goes on with it,
+// it decrypts to what went in.
+func TestEncryptor(t *testing.T) {
+	t.Parallel()
+	key := bytes.Repeat([]byte{7}, 16)
+	for n := range 70 {
+		plain := bytes.Repeat([]byte{1, 2, 3}, n)
+		for step := 1; step < 50; step += 6 {
+			e, err := newEncryptor(key, 9)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out []byte
+			for at := 0; at < len(plain); at += step {
+				out = append(out, e.write([][]byte{plain[at:min(at+step, len(plain))]})...)
+				if e, err = goOnEncrypting(key, e.state); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out = append(out, e.finish()...)
+			if got := decrypt(t, key, 9, out); !bytes.Equal(got, plain) {
+				t.Fatalf("%d bytes in steps of %d come back as %d", len(plain), step, len(got))
+			}
+		}
+	}
+}
+
+func decrypt(t *testing.T, key []byte, number uint64, b []byte) []byte {
+	t.Helper()
+	block, err := aes.NewCipher(key)
+	if err != nil || len(b) == 0 || len(b)%16 != 0 {
+		t.Fatalf("%d bytes: %v", len(b), err)
+	}
+	iv := binary.BigEndian.AppendUint64(make([]byte, 8), number)
+	cipher.NewCBCDecrypter(block, iv).CryptBlocks(b, b)
+	pad := int(b[len(b)-1])
+	if pad < 1 || pad > 16 {
+		t.Fatalf("padding of %d", pad)
+	}
+	return b[:len(b)-pad]
+}

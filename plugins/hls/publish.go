@@ -1,0 +1,274 @@
+package hls
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/plugins/hls/playlist"
+	"github.com/millrace/millrace/plugins/record"
+	"github.com/millrace/millrace/plugins/sdk"
+)
+
+const (
+	playlistName = "index.m3u8"
+	playlistType = "application/vnd.apple.mpegurl"
+	// playlistTTL is how long a playlist is served that nobody renews: longer
+	// than a publisher's grace.
+	playlistTTL = 2 * time.Minute
+)
+
+// playlist is the playlist as it is now.
+func (s *stream) playlist(ended bool) *playlist.Playlist {
+	p := &playlist.Playlist{
+		Target: s.target, Event: s.set.window == 0, Ended: ended, Breaks: s.breaks,
+		Segments: s.list, PartTarget: s.partTarget,
+	}
+	if s.set.part == 0 {
+		p.PartTarget = 0
+		return p
+	}
+	if ended {
+		return p
+	}
+	if s.cur != nil {
+		p.Open = &s.cur.segment.Segment
+		p.Hint = s.paths.uri(s.pieceName(s.cur, len(s.cur.pieces)))
+	} else if s.mux != nil {
+		p.Hint = s.paths.uri(fmt.Sprintf("%d.0%s", s.number, s.mux.ext()))
+	}
+	return p
+}
+
+// publish stores the playlist under its two names.
+func (s *stream) publish(ended bool) {
+	p := s.playlist(ended)
+	if len(p.Segments) == 0 && (p.Open == nil || len(p.Open.Parts) == 0) {
+		return
+	}
+	alias := s.paths.base + "/" + playlistName
+	o := sdk.Object{
+		Path: alias, ContentType: playlistType, CacheControl: "no-cache", TTL: playlistTTL,
+		Body: p.Append(make([]byte, 0, s.rendered+s.rendered/16+512)), Blocking: s.set.part > 0,
+		Hint: strings.TrimPrefix(p.Hint, "/"),
+	}
+	s.rendered = len(o.Body)
+	o.MSN, o.Part = s.reached(p)
+	if ended {
+		o.TTL = s.endTTL()
+	}
+	if d, ok := p.AppendDelta(nil); ok {
+		o.Delta = d
+	}
+	if s.p.put(o) {
+		o.Path, o.Body, o.Parts = s.paths.object(playlistName), nil, []string{alias}
+		s.p.put(o)
+	}
+}
+
+// endTTL is how long the last playlist stays as an object: no longer than what
+// it lists, which is on disk or goes when players had their time.
+func (s *stream) endTTL() time.Duration {
+	if s.set.disk {
+		return playlistTTL
+	}
+	return time.Duration((s.set.window+2)*s.target) * time.Second
+}
+
+// reached says how far the playlist goes: all segments before msn, and part
+// parts of that one.
+func (s *stream) reached(p *playlist.Playlist) (msn, part int64) {
+	if n := len(p.Segments); n > 0 {
+		msn = p.Segments[n-1].Number + 1
+	}
+	if p.Open != nil {
+		msn, part = p.Open.Number, int64(len(p.Open.Parts))
+	}
+	return msn, part
+}
+
+// segmentTTL is how long segments stay as objects: as long as a player may
+// want them, or, where they are on disk too, until the live end is far away.
+func (s *stream) segmentTTL() time.Duration {
+	n := s.set.window + 2
+	if s.set.window == 0 {
+		n = 5
+	}
+	return time.Duration(2*n*s.target)*time.Second + 10*time.Second
+}
+
+// pieceTTL is how long chunks stay: until their segment is complete and, as
+// parts, listed no more.
+func (s *stream) pieceTTL() time.Duration {
+	return time.Duration(6*s.target)*time.Second + 10*time.Second
+}
+
+// slide takes segments off the playlist that are more than its window.
+func (s *stream) slide() {
+	s.trimParts()
+	if s.set.window == 0 {
+		return
+	}
+	for len(s.list) > s.set.window {
+		// "…remain available for a period of time equal to the duration of
+		// the segment plus the duration of the longest Playlist that
+		// contained it" (RFC 8216, 6.2.2).
+		wait := s.list[0].Duration
+		for i := range s.list {
+			wait += s.list[i].Duration
+		}
+		old := s.drop()
+		s.slid++
+		s.p.reaper.add(s.p.now().Add(wait), s.remover(filepath.Base(old.URI)))
+		if old.Key != "" && old.Key != s.list[0].Key {
+			s.p.reaper.add(s.p.now().Add(wait), s.keyRemover(old.Key))
+		}
+	}
+}
+
+// keyRemover removes a key whose last segment left the playlist.
+func (s *stream) keyRemover(uri string) func() {
+	p, log, file := s.p, s.log, s.keys.file(uri)
+	return func() {
+		p.deleteObject(strings.TrimPrefix(uri, "/"))
+		if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+			log.Warn("cannot remove an old key", "err", err)
+		}
+	}
+}
+
+// drop takes the oldest segment off the list.
+func (s *stream) drop() playlist.Segment {
+	old := s.list[0]
+	if old.Break {
+		s.breaks++
+	}
+	s.list = append(s.list[:0], s.list[1:]...)
+	return old
+}
+
+// trimParts forgets parts that are not listed any more.
+func (s *stream) trimParts() {
+	if s.set.part == 0 {
+		return
+	}
+	left := 4 * time.Duration(s.target) * time.Second
+	for i := len(s.list) - 1; i >= 0 && (left > 0 || s.list[i].Parts != nil); i-- {
+		if left <= 0 {
+			s.list[i].Parts = nil
+		}
+		left -= s.list[i].Duration
+	}
+}
+
+// remover removes a segment from disk and memory.
+func (s *stream) remover(name string) func() {
+	p, log := s.p, s.log
+	object, file := s.paths.object(name), ""
+	if s.set.disk {
+		file = filepath.Join(s.paths.dir, name)
+	}
+	memory := s.set.memory
+	return func() {
+		if memory {
+			p.deleteObject(object)
+		}
+		if file == "" {
+			return
+		}
+		if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+			log.Warn("cannot remove an old segment", "err", err)
+		}
+	}
+}
+
+// sweep removes, later, what left the playlist before a process ended.
+func (s *stream) sweep() {
+	if s.set.window == 0 || !s.set.disk || len(s.list) == 0 {
+		return
+	}
+	listed := map[string]bool{}
+	wait := time.Duration(0)
+	for i := range s.list {
+		listed[filepath.Base(s.list[i].URI)] = true
+		wait += s.list[i].Duration
+	}
+	if s.cur != nil {
+		listed[s.cur.File] = true
+	}
+	entries, err := os.ReadDir(s.paths.dir)
+	if err != nil {
+		s.log.Warn("cannot look for old segments", "err", err)
+		return
+	}
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); (ext == ".ts" || ext == ".m4s") && !listed[e.Name()] {
+			s.p.reaper.add(s.p.now().Add(wait), s.remover(e.Name()))
+		}
+	}
+}
+
+// sweep does the same for a session that has ended.
+func (p *Plugin) sweep(j *journal, old *saved) {
+	s := p.newStream(j, old.header)
+	for i := range old.segments {
+		s.list = append(s.list, old.segments[i].Segment)
+	}
+	for s.set.window > 0 && len(s.list) > s.set.window {
+		s.drop()
+	}
+	s.sweep()
+}
+
+// writePlaylist replaces the playlist on disk, and has the alias lead to it.
+func (s *stream) writePlaylist(ended bool) error {
+	if !s.set.disk {
+		return nil
+	}
+	p := s.playlist(ended)
+	p.PartTarget = 0 // parts are in memory only
+	name, body := filepath.Join(s.paths.dir, playlistName), p.Append(nil)
+	var err error
+	if ended {
+		err = record.WriteFile(name, body)
+	} else {
+		err = replace(name, func(tmp string) error { return os.WriteFile(tmp, body, 0o644) })
+	}
+	if err != nil {
+		return fmt.Errorf("write the playlist: %w", err)
+	}
+	if s.linked {
+		return nil
+	}
+	s.linked = true
+	return s.link()
+}
+
+// link has the alias lead to this session.
+func (s *stream) link() error {
+	to, err := filepath.Rel(s.paths.alias, filepath.Join(s.paths.dir, playlistName))
+	if err == nil {
+		err = os.MkdirAll(s.paths.alias, 0o755)
+	}
+	if err == nil {
+		err = replace(filepath.Join(s.paths.alias, playlistName), func(tmp string) error { return os.Symlink(to, tmp) })
+	}
+	if err != nil {
+		return fmt.Errorf("link the newest session: %w", err)
+	}
+	return nil
+}
+
+// replace puts what create makes in the place of a file at once.
+func replace(name string, create func(tmp string) error) error {
+	tmp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".tmp")
+	if err := os.Remove(tmp); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if err := create(tmp); err != nil {
+		return err
+	}
+	return os.Rename(tmp, name)
+}

@@ -1,0 +1,239 @@
+package host
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/millrace/millrace/core/event"
+	pluginv1 "github.com/millrace/millrace/plugins/proto/v1"
+)
+
+// phase is where an attachment is.
+type phase uint8
+
+const (
+	idle phase = iota
+	attaching
+	attached
+	detaching
+)
+
+// attachment is a stream that a plugin has, or is to have. It belongs to the
+// supervisor's goroutine.
+type attachment struct {
+	e     event.Event // as the stream started
+	phase phase
+	p     *process // unless idle
+	// How to attach next.
+	from     uint64
+	resume   bool
+	handover []byte
+	after    time.Time // not before
+	fails    int
+	health   *pluginv1.StreamHealth
+}
+
+// young is the age in which a session's first frame is asked for: the server
+// still has it, or says what is missing. Later ones begin at the cached GOP.
+const young = 10 * time.Second
+
+// wants reports whether a stream is to be attached.
+func (s *supervisor) wants(e *event.Event) bool {
+	if s.cur.info.Media == nil {
+		return false
+	}
+	if want, ok := s.overrides[e.Session]; ok {
+		return want
+	}
+	if s.h.o.Wants != nil {
+		if want, decided := s.h.o.Wants(s.name, *e); decided {
+			return want
+		}
+	}
+	return s.cur.wants(e)
+}
+
+// doReconcile brings what is attached into line with what is live.
+func (s *supervisor) doReconcile() {
+	if s.cur == nil || s.ctx.Err() != nil {
+		return
+	}
+	for _, e := range s.h.streams() {
+		if s.sessions[e.Session] == nil && s.wants(&e) {
+			s.doAdd(e)
+		}
+	}
+	for _, a := range s.sessions {
+		s.doAdvance(a)
+	}
+	for session := range s.overrides {
+		if _, live := s.h.isLive(session); !live && s.sessions[session] == nil {
+			delete(s.overrides, session)
+		}
+	}
+	s.doSwapped()
+}
+
+func (s *supervisor) doAdd(e event.Event) {
+	a := &attachment{e: e}
+	if _, byHand := s.overrides[e.Session]; !byHand && time.Since(started(&e)) < young {
+		a.from = 1
+	}
+	s.sessions[e.Session] = a
+	s.h.hold(e.Session)
+}
+
+func (s *supervisor) doRemove(a *attachment) {
+	delete(s.sessions, a.e.Session)
+	s.h.release(a.e.Session)
+}
+
+// doAdvance takes the next step for one stream.
+func (s *supervisor) doAdvance(a *attachment) {
+	e, live := s.h.isLive(a.e.Session)
+	want := live && s.wants(&e)
+	switch {
+	case a.phase == idle && !live && a.handover == nil, a.phase == idle && !want && live:
+		s.doRemove(a)
+	case a.phase == idle:
+		s.doAttach(a)
+	case a.phase == attached && !live:
+		s.doDetach(a, pluginv1.DetachReason_DETACH_REASON_ENDED, "the stream ended")
+	case a.phase == attached && !want:
+		s.doDetach(a, pluginv1.DetachReason_DETACH_REASON_STOPPED, "the recording was stopped")
+	case a.phase == attached && a.p != s.cur:
+		s.doHandover(a)
+	}
+}
+
+func (s *supervisor) doAttach(a *attachment) {
+	if wait := time.Until(a.after); wait > 0 {
+		time.AfterFunc(wait, s.poke)
+		return
+	}
+	a.phase, a.p = attaching, s.cur
+	p, e := a.p, a.e
+	from, resume, handover := a.from, a.resume, a.handover
+	s.background.Go(func() {
+		err := p.attach(p.ctx, &e, from, resume, handover)
+		s.post(func() { s.doAttached(a, p, err) })
+	})
+}
+
+// Delays between attempts to attach a stream.
+const (
+	leastRetry = 200 * time.Millisecond
+	mostRetry  = 30 * time.Second
+)
+
+func (s *supervisor) doAttached(a *attachment, p *process, err error) {
+	if a.p != p || a.phase != attaching {
+		return // the process ended meanwhile
+	}
+	if err == nil {
+		a.phase, a.from, a.resume, a.handover = attached, 0, false, nil
+		return
+	}
+	if _, live := s.h.isLive(a.e.Session); live {
+		s.logger.Warn("plugin did not take a stream", "stream_id", a.e.StreamID, "session", a.e.Session, "error", err)
+	}
+	s.doIdle(a)
+	if a.handover != nil || status.Code(err) != codes.Unknown { // not the plugin's own error: it may have begun
+		a.resume, a.handover, a.from = true, nil, 0
+	}
+	s.doBackOff(a)
+}
+
+// doIdle lets an attachment be attached again.
+func (s *supervisor) doIdle(a *attachment) { a.phase, a.p, a.health = idle, nil, nil }
+
+func (s *supervisor) doBackOff(a *attachment) {
+	delay := min(leastRetry<<min(a.fails, 10), mostRetry)
+	a.fails++
+	a.after = time.Now().Add(delay)
+	time.AfterFunc(delay, s.poke)
+}
+
+func (s *supervisor) doDetach(a *attachment, why pluginv1.DetachReason, message string) {
+	a.phase = detaching
+	p, session := a.p, a.e.Session
+	s.background.Go(func() {
+		_, err := p.detach(context.WithoutCancel(p.ctx), session, why, message, false)
+		s.post(func() { s.doDetached(a, p, why, err) })
+	})
+}
+
+func (s *supervisor) doDetached(a *attachment, p *process, why pluginv1.DetachReason, err error) {
+	if a.p != p || a.phase != detaching {
+		return
+	}
+	if err != nil {
+		s.logger.Warn("plugin did not end a stream in order", "stream_id", a.e.StreamID, "session", a.e.Session, "error", err)
+	}
+	if why == pluginv1.DetachReason_DETACH_REASON_STOPPED {
+		s.h.namer.Finish(s.name, a.e.Session)
+	}
+	s.doRemove(a)
+}
+
+// doHandover moves a stream to the present process: with what is open, if the
+// plugin can, otherwise at a keyframe, where its next file begins.
+func (s *supervisor) doHandover(a *attachment) {
+	a.phase = detaching
+	p, session := a.p, a.e.Session
+	able := p.info.Handover && s.cur.info.Handover
+	why, atKeyframe := pluginv1.DetachReason_DETACH_REASON_HANDOVER, false
+	if !able {
+		why, atKeyframe = pluginv1.DetachReason_DETACH_REASON_STOPPED, true
+	}
+	s.background.Go(func() {
+		answer, err := p.detach(context.WithoutCancel(p.ctx), session, why, "another process goes on", atKeyframe)
+		s.post(func() { s.doHandedOver(a, p, able, answer, err) })
+	})
+}
+
+func (s *supervisor) doHandedOver(a *attachment, p *process, able bool, answer *pluginv1.DetachResponse, err error) {
+	if a.p != p || a.phase != detaching {
+		return
+	}
+	s.doIdle(a)
+	switch {
+	case err != nil:
+		s.logger.Warn("plugin did not hand a stream over", "stream_id", a.e.StreamID, "session", a.e.Session, "error", err)
+		a.resume = true
+	case able:
+		a.from, a.handover = answer.GetAtSeq(), answer.GetHandover()
+		if a.handover == nil {
+			a.handover = []byte{}
+		}
+	default:
+		s.h.namer.Finish(s.name, a.e.Session)
+		a.from = answer.GetAtSeq()
+	}
+}
+
+// doOrphans has the streams of a process that ended attached again.
+func (s *supervisor) doOrphans(p *process) {
+	for _, a := range s.sessions {
+		if a.p != p {
+			continue
+		}
+		s.doIdle(a)
+		a.resume, a.handover, a.from, a.after = true, nil, 0, time.Time{}
+	}
+}
+
+// doStreamFailed has a stream attached again whose plugin gave it up.
+func (s *supervisor) doStreamFailed(session, reason string) {
+	a := s.sessions[session]
+	if a == nil || a.phase != attached {
+		return
+	}
+	s.logger.Warn("plugin gave a stream up", "stream_id", a.e.StreamID, "session", session, "reason", reason)
+	s.doIdle(a)
+	a.resume = true
+	s.doBackOff(a)
+}

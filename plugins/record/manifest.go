@@ -1,0 +1,206 @@
+package record
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Version is that of the manifests that this package writes.
+const Version = 1
+
+// Manifest says what a record consists of.
+type Manifest struct {
+	Version int    `json:"version"`
+	Plugin  string `json:"plugin"` // flv mp4 hls
+	App     string `json:"app"`
+	Name    string `json:"name"`
+	Session string `json:"session"` // the ULID of the publish session
+	// Started is the wall clock of the first frame, Ended that of the end;
+	// Ended is zero while the record grows, and after a crash until repaired.
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended,omitzero"`
+	// Complete: ended, all parts are in their last form, nothing is missing
+	// but what Gaps name.
+	Complete bool   `json:"complete"`
+	Parts    []Part `json:"parts"`
+	Gaps     []Gap  `json:"gaps,omitempty"`
+	// Extra is the recorder's own, by a name of its choice.
+	Extra map[string]json.RawMessage `json:"extra,omitempty"`
+}
+
+// Part is one file of a record.
+type Part struct {
+	// File is relative to the manifest's folder, with slashes.
+	File   string `json:"file"`
+	Number int64  `json:"number"`
+	// FromSeq is the first frame's number, ToSeq that after the last; 0 both
+	// if the part holds no frames of its own (an index, a merged copy).
+	FromSeq uint64 `json:"from_seq,omitempty"`
+	ToSeq   uint64 `json:"to_seq,omitempty"`
+	// FromDTS and ToDTS bound the part on the stream's timeline, in ms; ToDTS
+	// is where the next part would begin.
+	FromDTS int64 `json:"from_dts"`
+	ToDTS   int64 `json:"to_dts"`
+	// Size is in bytes; SHA256, in hexadecimal, is "" until it is known.
+	Size    int64     `json:"size"`
+	SHA256  string    `json:"sha256,omitempty"`
+	Started time.Time `json:"started,omitzero"`
+	// Keyframe: a decoder can start at this part.
+	Keyframe bool `json:"keyframe"`
+	// Tracks names what a part of a set holds, such as "video"; "" is all.
+	// Parts of different Tracks run beside each other.
+	Tracks string `json:"tracks,omitempty"`
+}
+
+// Gap is a hole: the frames From up to, not including, To were not written.
+// From equals To where nothing is missing but time passed, as when a publisher
+// was away.
+type Gap struct {
+	From   uint64    `json:"from"`
+	To     uint64    `json:"to"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+	// Seconds is how long it was, as far as that is known.
+	Seconds float64 `json:"seconds,omitempty"`
+}
+
+// ErrNoManifest is returned where a record has none.
+var ErrNoManifest = errors.New("no manifest")
+
+// manifestName is that of the manifest of a record that is a folder.
+const manifestName = "manifest.json"
+
+// ManifestPath is where the manifest of a record belongs, a folder or a file.
+func ManifestPath(record string, folder bool) string {
+	if folder {
+		return filepath.Join(record, manifestName)
+	}
+	return record + ".json"
+}
+
+// Find returns the path of the manifest of what path names: a manifest, a
+// record, or a later part of one in the same folder.
+func Find(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if filepath.Ext(path) == ".json" && !info.IsDir() {
+		return path, nil
+	}
+	m := ManifestPath(path, info.IsDir())
+	if _, err := os.Stat(m); err == nil {
+		return m, nil
+	}
+	if !info.IsDir() {
+		return findListing(path)
+	}
+	return "", fmt.Errorf("%w in %s", ErrNoManifest, path)
+}
+
+// findListing looks for a manifest in the folder of file that lists it.
+func findListing(file string) (string, error) {
+	dir, name := filepath.Split(file)
+	candidates, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return "", fmt.Errorf("look for a manifest: %w", err)
+	}
+	for _, c := range candidates {
+		m, err := Load(c)
+		if err == nil && m.Part(name) != nil {
+			return c, nil
+		}
+	}
+	return "", fmt.Errorf("%w of %s", ErrNoManifest, file)
+}
+
+// Load reads a manifest with the parts that were added to it since.
+func Load(path string) (Manifest, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Manifest{}, fmt.Errorf("%w: %w", ErrNoManifest, err)
+	}
+	if err != nil {
+		return Manifest{}, fmt.Errorf("read manifest: %w", err)
+	}
+	m, err := parse(b)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("read manifest %s: %w", path, err)
+	}
+	return m, m.loadLog(path)
+}
+
+func parse(b []byte) (Manifest, error) {
+	var m Manifest
+	if err := json.Unmarshal(b, &m); err != nil {
+		return Manifest{}, err
+	}
+	if m.Version != Version {
+		return Manifest{}, fmt.Errorf("version %d is not known", m.Version)
+	}
+	for _, p := range m.Parts {
+		if err := p.check(); err != nil {
+			return Manifest{}, err
+		}
+	}
+	return m, nil
+}
+
+// check refuses what would lead out of the record's folder.
+func (p Part) check() error {
+	if !filepath.IsLocal(filepath.FromSlash(p.File)) {
+		return fmt.Errorf("part %q is not in the record's folder", p.File)
+	}
+	return nil
+}
+
+// Save writes the manifest so that either it or the one before is there after
+// a crash, and folds what [AppendPart] added into it: m must have it.
+func (m *Manifest) Save(path string) error {
+	m.Version = Version
+	b, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	if err := WriteFile(path, append(b, '\n')); err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	if err := os.Remove(logPath(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	return nil
+}
+
+// Part returns the part of a file name, nil if there is none.
+func (m *Manifest) Part(file string) *Part {
+	for i := range m.Parts {
+		if m.Parts[i].File == file {
+			return &m.Parts[i]
+		}
+	}
+	return nil
+}
+
+// NextSeq is where a broken record goes on: the number after the last frame
+// listed, 0 if there is none.
+func (m *Manifest) NextSeq() uint64 {
+	var next uint64
+	for _, p := range m.Parts {
+		next = max(next, p.ToSeq)
+	}
+	return next
+}
+
+// Size is that of all parts together, in bytes.
+func (m *Manifest) Size() int64 {
+	var n int64
+	for _, p := range m.Parts {
+		n += p.Size
+	}
+	return n
+}

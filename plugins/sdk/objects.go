@@ -1,0 +1,94 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// ErrObjectsFull is returned by PutObject when the plugin's share of the
+// server's memory for objects does not hold the object.
+var ErrObjectsFull = errors.New("no room for the object")
+
+// PutObject sends an object. Its headers are those of the server's package
+// core/object.
+func (h *host) PutObject(ctx context.Context, o Object) error {
+	body := o.Body
+	header := objectHeader(o)
+	if o.Delta != nil {
+		header.Set("Millrace-Delta", strconv.Itoa(len(o.Delta)))
+		body = append(append(make([]byte, 0, len(o.Body)+len(o.Delta)), o.Body...), o.Delta...)
+	}
+	if err := h.object(ctx, http.MethodPut, o.Path, header, body); err != nil {
+		return fmt.Errorf("put object %s: %w", o.Path, err)
+	}
+	return nil
+}
+
+// DeleteObject removes an object; there need not be one.
+func (h *host) DeleteObject(ctx context.Context, path string) error {
+	if err := h.object(ctx, http.MethodDelete, path, nil, nil); err != nil {
+		return fmt.Errorf("delete object %s: %w", path, err)
+	}
+	return nil
+}
+
+func objectHeader(o Object) http.Header {
+	h := http.Header{}
+	set := func(name, value string) {
+		if value != "" {
+			h.Set(name, value)
+		}
+	}
+	set("Content-Type", o.ContentType)
+	set("Cache-Control", o.CacheControl)
+	if o.TTL > 0 {
+		h.Set("Millrace-TTL", o.TTL.String())
+	}
+	if o.Parts != nil {
+		parts := make([]string, len(o.Parts))
+		for i, p := range o.Parts {
+			parts[i] = escape(p)
+		}
+		h.Set("Millrace-Parts", strings.Join(parts, ","))
+	}
+	if o.Blocking {
+		h.Set("Millrace-Blocking", "1")
+		h.Set("Millrace-MSN", strconv.FormatInt(o.MSN, 10))
+		h.Set("Millrace-Part", strconv.FormatInt(o.Part, 10))
+	}
+	set("Millrace-Hint", escape(o.Hint))
+	return h
+}
+
+// escape keeps a path's slashes, and its commas out of lists.
+func escape(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		segments[i] = strings.ReplaceAll(url.PathEscape(s), ",", "%2C")
+	}
+	return strings.Join(segments, "/")
+}
+
+func (h *host) object(ctx context.Context, method, path string, header http.Header, body []byte) error {
+	r, err := h.plane.do(ctx, method, "/objects/"+escape(path), header, body)
+	if err != nil {
+		return err
+	}
+	defer r.Body.Close()
+	switch {
+	case r.StatusCode == http.StatusInsufficientStorage:
+		return fmt.Errorf("%w: %s", ErrObjectsFull, answerText(r))
+	case method == http.MethodDelete && r.StatusCode == http.StatusNotFound:
+	case r.StatusCode >= http.StatusMultipleChoices:
+		return errors.New(answerText(r))
+	}
+	// Read to the end, so that the connection is used again.
+	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 64<<10))
+	return nil
+}

@@ -1,0 +1,175 @@
+package sdk
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	pluginv1 "github.com/millrace/millrace/plugins/proto/v1"
+)
+
+func TestLogLines(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	l := newLogger(&b)
+	l.With("stream_id", "live/cam").WithGroup("g").Warn("a message", "time", "noon", "level", 3)
+	var got map[string]any
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	stamp, _ := got["@timestamp"].(string)
+	if _, err := time.Parse(hclogTime, stamp); err != nil {
+		t.Error(err)
+	}
+	delete(got, "@timestamp")
+	want := map[string]any{
+		"@level": "warn", "@message": "a message", "stream_id": "live/cam",
+		"g": map[string]any{"time": "noon", "level": 3.0},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%v", got)
+	}
+	b.Reset()
+	l.Info("odd", slog.TimeKey, 1, slog.LevelKey, "x")
+	if !json.Valid(b.Bytes()) {
+		t.Errorf("%s", b.Bytes())
+	}
+}
+
+func TestMetricsAreGathered(t *testing.T) {
+	t.Parallel()
+	var all []*pluginv1.Metric
+	m := newMetrics(func(some []*pluginv1.Metric) { all = append(all, some...) })
+	for range 3 {
+		m.add("frames", 2, []string{"stream", "a"})
+		m.set("depth", 7, nil)
+	}
+	m.add("frames", 1, []string{"stream", "b", "odd"})
+	m.close()
+	got := map[string]float64{}
+	for _, x := range all {
+		got[x.GetName()+x.GetLabels()["stream"]] += x.GetValue()
+	}
+	// A tick may have come between.
+	if got["framesa"] != 6 || got["framesb"] != 1 || got["depth"] < 7 {
+		t.Errorf("%v", got)
+	}
+}
+
+// serve answers on a unix socket, and returns a plane that uses it.
+func serve(t testing.TB, h http.HandlerFunc) *host {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sdk-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: h}
+	go s.Serve(l)
+	t.Cleanup(func() {
+		s.Close()
+		os.RemoveAll(dir)
+	})
+	return &host{plane: newPlane(&pluginv1.DataPlane{Socket: socket, Token: "secret"})}
+}
+
+func TestObjects(t *testing.T) {
+	t.Parallel()
+	type request struct {
+		line, body string
+		header     http.Header
+	}
+	var got request
+	status := http.StatusCreated
+	h := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		got = request{r.Method + " " + r.RequestURI, string(b), r.Header}
+		w.WriteHeader(status)
+	})
+	ctx := t.Context()
+	err := h.PutObject(ctx, Object{
+		Path: "hls/live~x/a b,c.m3u8", ContentType: "text/plain", CacheControl: "max-age=1", TTL: 90 * time.Second,
+		Body: []byte("body"), Delta: []byte("delta"), Blocking: true, MSN: 4, Part: 2, Hint: "hls/next", Parts: []string{"p/1", "p/2,3"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.line != "PUT /objects/hls/live~x/a%20b%2Cc.m3u8" || got.body != "bodydelta" {
+		t.Errorf("%s\n%s", got.line, got.body)
+	}
+	for name, want := range map[string]string{
+		"Authorization": "Bearer secret", "Content-Type": "text/plain", "Cache-Control": "max-age=1",
+		"Millrace-TTL": "1m30s", "Millrace-Delta": "5", "Millrace-Blocking": "1", "Millrace-MSN": "4",
+		"Millrace-Part": "2", "Millrace-Hint": "hls/next", "Millrace-Parts": "p/1,p/2%2C3", "Content-Length": "9",
+	} {
+		if v := got.header.Get(name); v != want {
+			t.Errorf("%s is %q, want %q", name, v, want)
+		}
+	}
+	status = http.StatusInsufficientStorage
+	if err := h.PutObject(ctx, Object{Path: "x/y"}); !errors.Is(err, ErrObjectsFull) {
+		t.Error(err)
+	}
+	status = http.StatusForbidden
+	if err := h.PutObject(ctx, Object{Path: "x/y"}); err == nil || errors.Is(err, ErrObjectsFull) {
+		t.Error(err)
+	}
+	status = http.StatusNotFound
+	if err := h.DeleteObject(ctx, "x/y"); err != nil || got.line != "DELETE /objects/x/y" {
+		t.Errorf("%v, %s", err, got.line)
+	}
+}
+
+func TestOpenMedia(t *testing.T) {
+	t.Parallel()
+	var uri string
+	status := http.StatusOK
+	h := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		uri = r.RequestURI
+		if status != http.StatusOK {
+			http.Error(w, "no\nmore", status)
+		}
+	})
+	for _, tt := range []struct {
+		target string
+		from   uint64
+		status int
+		uri    string
+		gone   bool
+		text   string
+	}{
+		{"/a/b.flv", 0, 200, "/a/b.flv", false, ""},
+		{"/a/b.flv", 5, 200, "/a/b.flv?from=S:5", false, ""},
+		{"/a/b.flv?tracks=all", 5, 200, "/a/b.flv?tracks=all&from=S:5", false, ""},
+		{"/a/b.flv", 5, 409, "/a/b.flv?from=S:5", true, ""},
+		{"/a/b.flv", 5, 404, "/a/b.flv?from=S:5", true, ""},
+		{"/a/b.flv", 5, 401, "/a/b.flv?from=S:5", false, "401 Unauthorized: no"},
+	} {
+		status = tt.status
+		f, err := h.plane.open(context.Background(), tt.target, "S", tt.from)
+		if f != nil {
+			f.close()
+		}
+		if uri != tt.uri || errors.Is(err, errGone) != tt.gone || (err != nil) != (tt.status != 200) {
+			t.Errorf("%+v: %s, %v", tt, uri, err)
+		}
+		if tt.text != "" && !strings.Contains(err.Error(), tt.text) {
+			t.Error(err)
+		}
+	}
+}
