@@ -1,0 +1,45 @@
+-- Ask an HTTP server, with the form fields of nginx-rtmp's on_publish and
+-- on_play, so that a server written for it works unchanged: 2xx allows, 3xx
+-- renames (publish) or redirects (play) to its Location, all else refuses.
+-- The host must be in hooks.http_allow.
+
+local server = "http://127.0.0.1:8000"
+
+local function form(e, call)
+  local f = {}
+  for k, v in pairs(e.params) do f[k] = v end -- first, so that nobody overwrites ours
+  f.call, f.app, f.name = call, e.app, e.name
+  f.addr, f.clientid = e.remote_addr, e.client_id
+  f.tcurl, f.pageurl, f.flashver = e.tc_url, e.page_url, e.flash_ver
+  return f
+end
+
+local function ask(e, call)
+  local answer, err = millrace.http.post(server .. "/on_" .. call, form(e, call), { timeout = 0.4 })
+  if not answer then
+    millrace.log.error("the auth server does not answer", { error = err })
+    return nil
+  end
+  return answer.status, answer.headers.location
+end
+
+function on_publish(s)
+  local status, location = ask(s, "publish")
+  if not status then return false, "the auth server does not answer" end
+  if status < 300 then return true end
+  if status < 400 and location and not location:find("^rtmp://") then
+    return { name = location }
+  end
+  return false, "refused by the auth server"
+end
+
+function on_play(v)
+  local status, location = ask(v, "play")
+  if not status then return false, "the auth server does not answer" end
+  if status < 300 then return true end
+  if status < 400 and location then
+    if location:find("^%a+://") then return { redirect = location } end
+    return { stream = v.app .. "/" .. location }
+  end
+  return false, "refused by the auth server"
+end

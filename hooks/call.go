@@ -1,0 +1,184 @@
+package hooks
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	// clockEvery is how many instructions, or characters of a pattern, pass
+	// between two looks at the clock.
+	clockEvery = 64
+	// yieldEvery is how long a script runs before it lets event loops have
+	// the processor.
+	yieldEvery = 200 * time.Microsecond
+	// restEvery and rest: one that runs for longer sleeps for a moment. Yielding
+	// alone starves what waits in Go's network poller, which is asked only when
+	// a processor has nothing else to run.
+	restEvery = time.Millisecond
+	rest      = 50 * time.Microsecond
+	// watchAfter and watchEvery say when memory is looked at: no call
+	// allocates much in its first millisecond.
+	watchAfter = time.Millisecond
+	watchEvery = time.Millisecond
+	// maxString is the longest string that a script can make, in bytes.
+	maxString = 1 << 20
+	// heapMetric counts the bytes of all objects of the process.
+	heapMetric = "/memory/classes/heap/objects:bytes"
+)
+
+var (
+	// ErrTimeout: the call did not end before its deadline.
+	ErrTimeout = errors.New("the hook ran past its deadline")
+	// ErrMemory: the call allocated more than it may.
+	ErrMemory = errors.New("the hook used more memory than it may")
+	// ErrOverload: the queue was full, or the wait in it too long.
+	ErrOverload = errors.New("the hooks are overloaded")
+	// ErrClosed: the runtime is closed.
+	ErrClosed = errors.New("the hooks are closed")
+)
+
+// closedChan is what Done returns once a call has to stop.
+var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// call is the context of one call of a script. The virtual machine asks Done
+// before each instruction, which makes it the place to count instructions and
+// look at the clock; a timer per call would cost more, and would not see
+// memory. It belongs to the goroutine that runs the state.
+type call struct {
+	started  time.Time
+	deadline time.Duration // since started
+	limit    uint64        // bytes that strings, or the process while we run, may grow by
+
+	steps    int
+	strings  uint64 // bytes of strings made
+	err      error  // why the call stops; nil: it goes on
+	yielded  time.Duration
+	rested   time.Duration
+	watched  time.Duration
+	watching bool
+	baseline uint64
+	threads  int
+	logLines int
+	waited   time.Duration // in HTTP, where nothing of ours allocates
+	sample   [1]metrics.Sample
+	gate     gate // nil: not bounded
+}
+
+// gate bounds how many scripts run at once.
+type gate interface {
+	release() // the call waits for something outside
+	resume()  // it goes on; blocks until it may
+}
+
+var _ context.Context = (*call)(nil)
+
+// begin makes c ready for a call that starts now.
+func (c *call) begin(timeout time.Duration, limit uint64, g gate) {
+	*c = call{started: time.Now(), deadline: timeout, limit: limit, gate: g}
+	c.sample[0].Name = heapMetric
+}
+
+// Done is asked before each instruction of the virtual machine.
+func (c *call) Done() <-chan struct{} {
+	c.steps++
+	if c.steps&(clockEvery-1) == 0 {
+		c.look()
+	}
+	if c.err != nil {
+		return closedChan
+	}
+	return nil // a nil channel is never ready, which select's default takes
+}
+
+// Err is why the call stops.
+func (c *call) Err() error { return c.err }
+
+// Deadline is when the call has to have ended.
+func (c *call) Deadline() (time.Time, bool) { return c.started.Add(c.deadline), true }
+
+// Value is nil: scripts have no context values.
+func (c *call) Value(any) any { return nil }
+
+// tick counts n steps of a library function; false: stop.
+func (c *call) tick(n int) bool {
+	before := c.steps / clockEvery
+	c.steps += n
+	if c.steps/clockEvery != before {
+		c.look()
+	}
+	return c.err == nil
+}
+
+// grow counts n bytes of a string about to be made; false: it may not be.
+func (c *call) grow(n int) bool {
+	c.strings += uint64(n)
+	if c.strings > c.limit {
+		c.stop(ErrMemory)
+	}
+	return c.err == nil
+}
+
+// look checks the clock and, now and then, memory.
+func (c *call) look() {
+	now := time.Since(c.started)
+	if now >= c.deadline {
+		c.stop(ErrTimeout)
+		return
+	}
+	switch {
+	case now-c.rested > restEvery:
+		time.Sleep(rest)
+		c.rested, c.yielded = now, now
+	case now-c.yielded > yieldEvery:
+		runtime.Gosched()
+		c.yielded = now
+	}
+	if now-c.watched > watchEvery && now-c.waited > watchAfter {
+		c.watch()
+		c.watched = now
+	}
+}
+
+// watch stops a call during which the process grew by more than the limit.
+// Growth cannot be told apart by owner, so it counts only after the call has
+// computed for a millisecond, which calls that mean no harm rarely do.
+func (c *call) watch() {
+	metrics.Read(c.sample[:])
+	heap := c.sample[0].Value.Uint64()
+	if !c.watching || heap < c.baseline {
+		c.watching, c.baseline = true, heap
+		return
+	}
+	if heap-c.baseline > c.limit {
+		c.stop(ErrMemory)
+	}
+}
+
+func (c *call) stop(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// outside runs f, which waits for something outside, without the place that
+// the call has among the running ones.
+func (c *call) outside(f func()) {
+	before := time.Since(c.started)
+	if c.gate != nil {
+		c.gate.release()
+	}
+	f()
+	if c.gate != nil {
+		c.gate.resume()
+	}
+	c.waited += time.Since(c.started) - before
+	c.watching = false // others allocated meanwhile
+	c.look()
+}
+
+// left is the time until the deadline.
+func (c *call) left() time.Duration { return c.deadline - time.Since(c.started) }

@@ -1,0 +1,73 @@
+package hooks
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/millrace/millrace/core/event"
+)
+
+// writeScript writes a script into a folder of its own and returns its path.
+func writeScript(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "hook.lua")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// start runs a runtime with one script until the test ends.
+func start(t testing.TB, text string, change ...func(*Options)) *Runtime {
+	t.Helper()
+	o := Options{Logger: slog.New(slog.DiscardHandler)}
+	o.Scripts = []string{writeScript(t, text)}
+	for _, f := range change {
+		f(&o)
+	}
+	r, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// ask waits for the verdict on e, which must come.
+func ask(t testing.TB, r *Runtime, e event.Event) Verdict {
+	t.Helper()
+	answer := make(chan Verdict, 2)
+	r.Decide(&e, func(v Verdict) { answer <- v })
+	select {
+	case v := <-answer:
+		return v
+	case <-time.After(20 * time.Second):
+		t.Fatalf("%s: no verdict", e.Event)
+		panic("unreachable")
+	}
+}
+
+func published(app, name string, params map[string]string) event.Event {
+	return event.Event{
+		Event: event.Publish, Time: time.Unix(1_700_000_000, 0), App: app, Name: name, StreamID: app + "/" + name,
+		ClientID: "c1", Protocol: "rtmp", RemoteAddr: "10.0.0.1:1234", Params: params,
+		TCURL: "rtmp://localhost/live", FlashVer: "FMLE/3.0 (compatible; FMSc/1.0)",
+	}
+}
+
+// eventually polls until ok holds.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: did not happen", what)
+		}
+	}
+}
