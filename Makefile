@@ -42,11 +42,11 @@ build: go ui ## Build the pages and every program into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
 
 .PHONY: test
-test: go need-test ui ## Run all tests, end-to-end ones with real clients included
+test: go need-test ui node ## Run all tests, end-to-end ones with real clients included
 	go test -timeout $(TEST_TIMEOUT) ./...
 
 .PHONY: race
-race: go need-race ui ## Run all tests under the race detector
+race: go need-race ui node ## Run all tests under the race detector
 	CGO_ENABLED=1 go test -race -timeout $(RACE_TIMEOUT) ./...
 
 .PHONY: lint
@@ -62,6 +62,8 @@ lint: go need-lint ui ## Check format, code, scripts, examples, links, modules a
 	go -C .ci/tools run ./dockerlint -context $(CURDIR) $(CURDIR)/examples/docker/Dockerfile $(CURDIR)/examples/docker/compose.yaml
 	.ci/unit examples/systemd/millrace.service
 	.ci/links
+	.ci/proto
+	go -C .ci/tools test ./protolint
 	go mod verify
 	go -C .ci/tools mod verify
 	go test -count=1 core/arrows_test.go
@@ -82,7 +84,7 @@ bench: build ## Measure the server against the floor and nginx (FULL=1: two hour
 
 .PHONY: clean
 clean: ## Remove what was built and installed in this folder
-	rm -rf bin $(UI)/node_modules
+	rm -rf bin $(UI)/node_modules $(NODE_EXAMPLE)/node_modules
 	find $(UI)/dist -mindepth 1 ! -name .keep -delete
 
 .PHONY: go
@@ -100,6 +102,18 @@ need-lint:
 
 .PHONY: ui
 ui: $(UI_BUILT)
+
+# The example of a plugin in Node.js has packages of its own.
+NODE_EXAMPLE := examples/plugin-node
+NODE_INSTALLED := $(NODE_EXAMPLE)/node_modules/.millrace-installed
+
+.PHONY: node
+node: $(NODE_INSTALLED)
+
+$(NODE_INSTALLED): $(NODE_EXAMPLE)/package-lock.json
+	@.ci/deps ui
+	cd $(NODE_EXAMPLE) && npm ci --no-audit --no-fund
+	@touch $@
 
 .PHONY: force
 force:

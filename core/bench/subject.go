@@ -55,7 +55,13 @@ func (s *subject) metrics() string {
 	return fmt.Sprintf("http://127.0.0.1:%d/metrics", s.ports.admin)
 }
 
-const millraceConfig = `[log]
+const millraceConfig = `[plugins.flv]
+enabled = false
+[plugins.mp4]
+enabled = false
+[plugins.hls]
+enabled = false
+[log]
 level = "warn"
 [rtmp]
 listen = ["127.0.0.1:%d", {addr = "127.0.0.1:%d", tls = true}]

@@ -52,11 +52,6 @@ func rule(name string, f func(event.Event) event.Verdict) *judge {
 
 func (j *judge) with() with { return func(o *Options, _ *stream.Options) { o.Decider = j } }
 
-// always gives the same verdict.
-func always(v event.Verdict) func(event.Event) event.Verdict {
-	return func(event.Event) event.Verdict { return v }
-}
-
 // TestDecidePublish has a publisher refused, renamed and let in.
 func TestDecidePublish(t *testing.T) {
 	t.Parallel()
