@@ -104,6 +104,7 @@ func (c *conn) timeout(now int64) {
 		c.handler.timeout(now)
 	case now >= b.until:
 		b.until = 0
+		c.setDeadline(c.deadline) // if it goes already, that must still end
 		c.because(causeLimit, b.why)
 		c.kick(b.why)
 	case c.deadline != 0 && now >= c.deadline:

@@ -214,3 +214,18 @@ func TestBitrateLimit(t *testing.T) {
 		t.Errorf("nothing is said of 1.6 Mbit/s: %q", breach)
 	}
 }
+
+// TestBoundsOfLingerers has the time of a connection run out while it lingers:
+// it is closed all the same, by a peer that does not close it itself.
+func TestBoundsOfLingerers(t *testing.T) {
+	t.Parallel()
+	j := rule(event.Connect, func(event.Event) event.Verdict {
+		return event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: lingerTime / 2}}
+	})
+	r := newRig(t, j.with(), settings(func(s *Settings) { s.Viewers.PlayWait = 0 }))
+	_, _, status, _ := r.get(manner{}, "GET /live/none.flv HTTP/1.0\r\n\r\n")
+	if !strings.Contains(status, "404") {
+		t.Error(status)
+	}
+	r.waitConns(0)
+}
