@@ -1,6 +1,7 @@
 package netloop
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/object"
 	"github.com/millrace/millrace/core/stream"
 )
 
@@ -228,4 +230,19 @@ func TestBoundsOfLingerers(t *testing.T) {
 		t.Error(status)
 	}
 	r.waitConns(0)
+}
+
+// TestIdleTimeoutOfVerdict holds between requests for objects, too.
+func TestIdleTimeoutOfVerdict(t *testing.T) {
+	t.Parallel()
+	j := rule(event.Connect, func(event.Event) event.Verdict {
+		return event.Verdict{Allow: true, Limits: event.Limits{IdleTimeout: 100 * time.Millisecond}}
+	})
+	r, s := objectRig(t, j.with())
+	store(t, s, object.Put{Path: "hls/a/1.ts", Body: []byte("x")})
+	conn, in, status, _ := r.get(manner{}, "GET /hls/a/1.ts HTTP/1.1\r\nHost: h\r\n\r\n")
+	conn.SetReadDeadline(time.Now().Add(patience)) // less than the engine's own limit
+	if _, err := io.Copy(io.Discard, in); err != nil || !strings.Contains(status, "200") {
+		t.Errorf("%s, %v", status, err)
+	}
 }

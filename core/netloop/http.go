@@ -257,7 +257,7 @@ func (h *httpConn) answered(out []byte, keep bool, reason string) {
 		h.conn.finish(causeServer, reason)
 		return
 	}
-	h.conn.setDeadline(h.conn.loop.now() + int64(h.conn.idleTimeout()))
+	h.expectNext()
 }
 
 // serve makes the connection a viewer of s.
