@@ -92,7 +92,7 @@ func (h *httpConn) sendObject(head httpflv.Head, f object.Found) {
 	switch {
 	case !keep:
 		c.finish(causeServer, "answered")
-	case c.body == nil:
+	case part.Length == 0: // else bodySent sees to it, and to what comes behind
 		h.expectNext()
 	}
 }
