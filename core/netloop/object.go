@@ -146,9 +146,9 @@ func (h *httpConn) unpark() {
 func (h *httpConn) unparked() {
 	p := h.parked
 	p.ready = false
+	h.conn.loop.objects.add(h) // before the look: a change in between is told
 	f := h.conn.engine.options.Objects.Find(p.path, p.directives)
 	if f.State == object.Wait {
-		h.conn.loop.objects.add(h)
 		return
 	}
 	h.unpark()
