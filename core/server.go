@@ -219,14 +219,15 @@ func (s *Server) abort() {
 	}
 }
 
-// Apply puts live options in force.
+// Apply puts live options in force. After an error the old ones stay, all of
+// them.
 func (s *Server) Apply(l Live) error {
 	if err := s.web.Apply(l.Web); err != nil {
 		return fmt.Errorf("apply http settings: %w", err)
 	}
 	if s.certs != nil {
 		if err := s.certs.Set(l.Certificates); err != nil {
-			return err
+			return errors.Join(err, s.web.Apply(s.live.Load().Web))
 		}
 	}
 	s.engine.SetSettings(l.net())
