@@ -1,6 +1,7 @@
 package netloop
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -245,4 +246,30 @@ func TestIdleTimeoutOfVerdict(t *testing.T) {
 	if _, err := io.Copy(io.Discard, in); err != nil || !strings.Contains(status, "200") {
 		t.Errorf("%s, %v", status, err)
 	}
+}
+
+// TestVerdictGoesAlong has a connection go to net/http and come back: it is
+// asked about once, and its time goes on.
+func TestVerdictGoesAlong(t *testing.T) {
+	t.Parallel()
+	withAndWithoutTLS(t, func(t *testing.T) {
+		j := rule(event.Connect, func(event.Event) event.Verdict {
+			return event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: time.Second}}
+		})
+		r := lending(t, &borrower{}, j.with())
+		conn := dial(t, r.http.Addr(), 0)
+		in := manner{}.reader(conn)
+		conn.SetReadDeadline(time.Now().Add(patience))
+		for i := range 3 {
+			fmt.Fprint(conn, echo(i), notThere)
+			wantAnswer(t, in, "200", fmt.Sprint(i))
+			wantAnswer(t, in, "404", "")
+		}
+		if n := len(j.asked(event.Connect)); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+		if _, err := io.Copy(io.Discard, in); err != nil {
+			t.Errorf("its time does not end: %v", err)
+		}
+	})
 }
