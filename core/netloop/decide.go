@@ -56,12 +56,15 @@ func (c *conn) bound() *bounds {
 	return c.bounds
 }
 
+// connectionOver is why a connection ends whose time on_connect has limited.
+const connectionOver = "the connection's max_duration is over"
+
 // limit puts the limits of an on_connect in force.
 func (c *conn) limit(l event.Limits) {
 	if l != (event.Limits{}) {
 		c.bound().maxBitrate, c.bound().idle = l.MaxBitrate, l.IdleTimeout
 	}
-	c.endIn(l.MaxDuration, "the connection's max_duration is over")
+	c.endIn(l.MaxDuration, connectionOver)
 	c.pace(l.Rate)
 }
 
@@ -150,6 +153,12 @@ func (h *rtmpConn) event(name, query string) event.Event {
 // httpEvent is an event about a request.
 func (h *httpConn) event(name string, head httpflv.Head) event.Event {
 	ev := h.conn.event(name)
+	ofRequest(&ev, head)
+	return ev
+}
+
+// ofRequest fills in what a request says.
+func ofRequest(ev *event.Event, head httpflv.Head) {
 	ev.Method, ev.Host, ev.Path = head.Method, head.Host, head.Path
 	ev.UserAgent, ev.PageURL = head.Get("User-Agent"), head.Get("Referer")
 	ev.Params = event.Params(head.RawQuery)
@@ -160,7 +169,6 @@ func (h *httpConn) event(name string, head httpflv.Head) event.Event {
 			ev.Headers[name] = value
 		}
 	})
-	return ev
 }
 
 // bitrate watches how much a publisher sends.
