@@ -146,8 +146,12 @@ func (h *httpConn) unpark() {
 func (h *httpConn) unparked() {
 	p := h.parked
 	p.ready = false
-	h.conn.loop.objects.add(h) // before the look: a change in between is told
-	f := h.conn.engine.options.Objects.Find(p.path, p.directives)
+	store := h.conn.engine.options.Objects
+	f := store.Find(p.path, p.directives)
+	if f.State == object.Wait {
+		h.conn.loop.objects.add(h)
+		f = store.Find(p.path, p.directives) // it may have come before the loop watched
+	}
 	if f.State == object.Wait {
 		return
 	}
