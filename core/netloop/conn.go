@@ -311,6 +311,11 @@ func (c *conn) stuck(errno unix.Errno) bool {
 	return true
 }
 
+// unsent reports whether the socket has not taken yet all that is to go.
+func (c *conn) unsent() bool {
+	return len(c.out) > 0 || c.body != nil || c.tls != nil && len(c.tls.sealed) > 0
+}
+
 // sent drops the first n bytes of out and returns n.
 func (c *conn) sent(n int) int {
 	c.out = c.out[n:]

@@ -104,17 +104,25 @@ func (c *conn) timeout(now int64) {
 	b := c.bounds
 	switch {
 	case b == nil || b.until == 0:
-		c.handler.timeout(now)
+		c.expired(now)
 	case now >= b.until:
 		b.until = 0
 		c.setDeadline(c.deadline) // if it goes already, that must still end
 		c.because(causeLimit, b.why)
 		c.kick(b.why)
 	case c.deadline != 0 && now >= c.deadline:
-		c.handler.timeout(now)
+		c.expired(now)
 	default:
 		c.setDeadline(c.deadline)
 	}
+}
+
+// expired is called when the handler's deadline has come.
+func (c *conn) expired(now int64) {
+	if c.finishing && c.unsent() && c.progressed(now) {
+		return // much to say, to somebody who reads slowly
+	}
+	c.handler.timeout(now)
 }
 
 // idleTimeout is how long the connection may rest between requests.

@@ -322,11 +322,9 @@ func (h *httpConn) farewell(dst []byte, reason string) []byte {
 
 func (h *httpConn) afterwards() bool { return true }
 
-func (h *httpConn) timeout(now int64) {
+func (h *httpConn) timeout(int64) {
 	c := h.conn
 	switch {
-	case c.finishing && c.body != nil && c.progressed(now):
-		// a large answer, read slowly
 	case h.parked != nil:
 		h.waitedInVain()
 	case c.finishing, h.leaving:
