@@ -9,6 +9,7 @@ import (
 	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/netloop"
 	"github.com/millrace/millrace/core/object"
+	"github.com/millrace/millrace/core/web"
 )
 
 // sweepInterval is how often the memory of objects whose time is over is
@@ -44,6 +45,9 @@ func (s *Server) objectHandler() http.Handler {
 
 // isObject reports whether an event loop answers r from memory.
 func (s *Server) isObject(r *http.Request) bool {
+	if c, ok := web.Delivered(r).(interface{ Secured() bool }); ok && c.Secured() {
+		return false // it would come back at once
+	}
 	path, ok := strings.CutPrefix(r.URL.Path, "/")
 	return ok && r.ContentLength == 0 && s.engine.HasObject(path)
 }

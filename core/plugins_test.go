@@ -44,7 +44,7 @@ type running struct {
 	foreign string // the socket for other processes
 }
 
-func run(t *testing.T) *running {
+func run(t *testing.T, changes ...func(*Options)) *running {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "mr")
 	if err != nil {
@@ -53,7 +53,7 @@ func run(t *testing.T) *running {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	r := &running{t: t, foreign: filepath.Join(dir, "f")}
 	options := stream.DefaultOptions()
-	r.Server, err = New(Options{
+	o := Options{
 		Logger: slog.New(slog.DiscardHandler), ChunkSize: 4096,
 		HTTP:         []netloop.Address{{Addr: "127.0.0.1:0"}},
 		PluginDir:    filepath.Join(dir, "run"),
@@ -69,8 +69,11 @@ func run(t *testing.T) *running {
 			},
 			Streams: options, StatsInterval: time.Minute, Shutdown: 10 * time.Second,
 		},
-	})
-	if err != nil {
+	}
+	for _, change := range changes {
+		change(&o)
+	}
+	if r.Server, err = New(o); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -152,8 +153,9 @@ func (s *Server) startWeb() (err error) {
 		ReturnToLoop: func(c net.Conn, prefix []byte, remote net.Addr) error {
 			return s.engine.Return(c, prefix, remote)
 		},
-		Tunnel: func(request []byte, remote net.Addr) (web.Tunnel, error) {
-			return s.engine.Tunnel(request, remote)
+		Admit: s.admit,
+		Tunnel: func(request []byte, remote net.Addr, a web.Admission) (web.Tunnel, error) {
+			return s.engine.Tunnel(request, remote, a.(*netloop.Admission))
 		},
 		HeaderTimeout: limits.RequestHeaderTimeout, IdleTimeout: limits.IdleTimeout,
 		ShutdownTimeout: s.options.Live.Shutdown,
@@ -165,6 +167,16 @@ func (s *Server) startWeb() (err error) {
 func (s *Server) isLive(r *http.Request) bool {
 	_, ok := httpflv.ParseLive(httpflv.FromRequest(r), httpflv.Reserved)
 	return ok || s.isObject(r)
+}
+
+// admit asks the hooks about a connection of HTTP/2.
+func (s *Server) admit(r *http.Request) (web.Admission, string, bool) {
+	remote, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return nil, "the client's address is not known", false
+	}
+	a, reason := s.engine.Admit(httpflv.FromRequest(r), remote)
+	return a, reason, a != nil
 }
 
 func (s *Server) listen() error {
@@ -219,14 +231,15 @@ func (s *Server) abort() {
 	}
 }
 
-// Apply puts live options in force.
+// Apply puts live options in force. After an error the old ones stay, all of
+// them.
 func (s *Server) Apply(l Live) error {
 	if err := s.web.Apply(l.Web); err != nil {
 		return fmt.Errorf("apply http settings: %w", err)
 	}
 	if s.certs != nil {
 		if err := s.certs.Set(l.Certificates); err != nil {
-			return err
+			return errors.Join(err, s.web.Apply(s.live.Load().Web))
 		}
 	}
 	s.engine.SetSettings(l.net())

@@ -6,7 +6,7 @@ import (
 )
 
 // FromRequest returns the head of a request that net/http has parsed, for a
-// connection that comes back to the loop. r must be HTTP/1.x.
+// connection that comes back to the loop, or for those who decide about it.
 func FromRequest(r *http.Request) Head {
 	h := Head{
 		Method:        r.Method,

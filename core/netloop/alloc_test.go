@@ -234,3 +234,53 @@ func heap() int {
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc)
 }
+
+// newTapOut is a stream with plugins on a bare loop.
+func newTapOut(t testing.TB, taps int, kind formKind) *fanOut {
+	t.Helper()
+	x := newFanOut(t, 0, both(form{kind: kind}), 1000)
+	x.initTaps()
+	near, far := socketPairs(t, taps)
+	key := both(form{kind: kind})
+	key.all = true
+	for _, fd := range near {
+		c := newConn(x.engine, protocolPlugin, ticket{})
+		c.loop, c.fd, c.handler = x.loop, fd, silent{}
+		x.tapInto(c, x.feed.pub.Stream, tapOptions{plugin: "p", budget: x.streams.Budget("p"), key: key})
+	}
+	x.far = far
+	drainSockets(far, x.buf)
+	for range 200 {
+		x.stepTaps(t)
+	}
+	return x
+}
+
+// stepTaps publishes a frame and serves it to all plugins.
+func (x *fanOut) stepTaps(t testing.TB) {
+	x.feed.benchFrame(media.Video, x.frame)
+	x.feed.pub.Stream.Wake()
+	x.collectTaps()
+	x.tickTaps(x.now())
+	for x.taps.due != never {
+		x.tickTaps(x.now())
+	}
+	if n := drainSockets(x.far, x.buf); n < len(x.far)*len(x.frame) {
+		t.Fatalf("%d bytes came out for %d plugins", n, len(x.far))
+	}
+}
+
+// TestTapsDoNotAllocate is TestFanoutDoesNotAllocate for plugins.
+func TestTapsDoNotAllocate(t *testing.T) {
+	for _, kind := range []formKind{formChunked, formPlain} {
+		var each [2]float64
+		for i, n := range []int{1, 100} {
+			x := newTapOut(t, n, kind)
+			each[i] = testing.AllocsPerRun(500, func() { x.stepTaps(t) })
+		}
+		if each[0] != each[1] {
+			t.Errorf("form %v: %v allocations for a frame to 1 plugin, %v to 100", kind, each[0], each[1])
+		}
+		t.Logf("form %v: %v allocations for a frame", kind, each[0])
+	}
+}

@@ -41,7 +41,6 @@ type batch struct {
 // build fills b with frames [from, end) that the viewers of g want.
 func (b *batch) build(g *group, from, end, gate uint64, v *viewer) {
 	b.reset()
-	b.group, b.from, b.head, b.gate = g, from, end, gate
 	total := 0
 	seq := from
 	for ; seq < end && len(b.iov) < maxVecs && total < maxWrite; seq++ {
@@ -67,6 +66,8 @@ func (b *batch) build(g *group, from, end, gate uint64, v *viewer) {
 		b.iov = b.iov[:maxVecs]
 	}
 	b.bytes = vecBytes(b.iov)
+	// Last: after a panic nobody finds half a run.
+	b.group, b.from, b.head, b.gate = g, from, end, gate
 }
 
 // join makes one piece of a short run that a second viewer gets as well: one

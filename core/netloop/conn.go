@@ -33,7 +33,6 @@ type conn struct {
 	prefix   []byte    // read before it came to the loop
 	tls      *tlsLayer // nil: plain
 
-	opens   atomic.Bool // the loop has it
 	gc      gnet.Conn
 	fd      int
 	handler handler
@@ -53,22 +52,16 @@ type conn struct {
 	// rest is how much of out is left of a frame: its start went out already.
 	rest     int
 	progress int64 // when the socket last took bytes, ns
-	// blocked: the socket is full. It stands at blockedAt in the loop's list.
-	// hungry: it is so for want of kernel memory, of which nobody tells.
-	blocked   bool
-	hungry    bool
-	armed     bool // the drain epoll knows it
+	// blockedAt is its place in the loop's list of those that are blocked.
 	blockedAt int
 	slot      slot
 	queue     int // bytes that the kernel held when we last looked
 
-	// waits: it waits for the publisher of waitsFor.
-	waits    bool
-	waitsFor stream.Key
+	// waits is the stream whose publisher it waits for; nil: for none.
+	waits *stream.Key
 
 	bytesIn, bytesOut uint64
-	cause             cause  // why it ends, for the metrics and
-	reason            string // for people; the first one counts
+	reason            string // why it ends, for people; the first one counts
 	// whole, of a tunnel, is set once all was sent that is to be.
 	whole *atomic.Bool
 	// inCallback: gnet closes it when the callback returns. finishing: it is
@@ -76,6 +69,11 @@ type conn struct {
 	// lent: net/http has it now.
 	// asking: a verdict about it is awaited.
 	inCallback, finishing, dead, lent, asking bool
+	// blocked: the socket is full. hungry: it is so for want of kernel memory,
+	// of which nobody tells. armed: the drain epoll knows it.
+	blocked, hungry, armed bool
+	cause                  cause       // of reason, for the metrics
+	opens                  atomic.Bool // the loop has it
 }
 
 // userTimeoutMargin is how much longer the kernel waits for a silent peer than
@@ -311,6 +309,11 @@ func (c *conn) stuck(errno unix.Errno) bool {
 		c.kill(causePeer, reasonOf(errno))
 	}
 	return true
+}
+
+// unsent reports whether the socket has not taken yet all that is to go.
+func (c *conn) unsent() bool {
+	return len(c.out) > 0 || c.body != nil || c.tls != nil && len(c.tls.sealed) > 0
 }
 
 // sent drops the first n bytes of out and returns n.

@@ -56,12 +56,15 @@ func (c *conn) bound() *bounds {
 	return c.bounds
 }
 
+// connectionOver is why a connection ends whose time on_connect has limited.
+const connectionOver = "the connection's max_duration is over"
+
 // limit puts the limits of an on_connect in force.
 func (c *conn) limit(l event.Limits) {
 	if l != (event.Limits{}) {
 		c.bound().maxBitrate, c.bound().idle = l.MaxBitrate, l.IdleTimeout
 	}
-	c.endIn(l.MaxDuration, "the connection's max_duration is over")
+	c.endIn(l.MaxDuration, connectionOver)
 	c.pace(l.Rate)
 }
 
@@ -101,16 +104,25 @@ func (c *conn) timeout(now int64) {
 	b := c.bounds
 	switch {
 	case b == nil || b.until == 0:
-		c.handler.timeout(now)
+		c.expired(now)
 	case now >= b.until:
 		b.until = 0
+		c.setDeadline(c.deadline) // if it goes already, that must still end
 		c.because(causeLimit, b.why)
 		c.kick(b.why)
 	case c.deadline != 0 && now >= c.deadline:
-		c.handler.timeout(now)
+		c.expired(now)
 	default:
 		c.setDeadline(c.deadline)
 	}
+}
+
+// expired is called when the handler's deadline has come.
+func (c *conn) expired(now int64) {
+	if c.finishing && c.unsent() && c.progressed(now) {
+		return // much to say, to somebody who reads slowly
+	}
+	c.handler.timeout(now)
 }
 
 // idleTimeout is how long the connection may rest between requests.
@@ -149,6 +161,12 @@ func (h *rtmpConn) event(name, query string) event.Event {
 // httpEvent is an event about a request.
 func (h *httpConn) event(name string, head httpflv.Head) event.Event {
 	ev := h.conn.event(name)
+	ofRequest(&ev, head)
+	return ev
+}
+
+// ofRequest fills in what a request says.
+func ofRequest(ev *event.Event, head httpflv.Head) {
 	ev.Method, ev.Host, ev.Path = head.Method, head.Host, head.Path
 	ev.UserAgent, ev.PageURL = head.Get("User-Agent"), head.Get("Referer")
 	ev.Params = event.Params(head.RawQuery)
@@ -159,7 +177,6 @@ func (h *httpConn) event(name string, head httpflv.Head) event.Event {
 			ev.Headers[name] = value
 		}
 	})
-	return ev
 }
 
 // bitrate watches how much a publisher sends.

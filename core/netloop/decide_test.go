@@ -1,6 +1,8 @@
 package netloop
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -8,6 +10,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/object"
 	"github.com/millrace/millrace/core/stream"
 )
 
@@ -213,4 +216,60 @@ func TestBitrateLimit(t *testing.T) {
 	if !strings.Contains(breach, "max_bitrate") {
 		t.Errorf("nothing is said of 1.6 Mbit/s: %q", breach)
 	}
+}
+
+// TestBoundsOfLingerers has the time of a connection run out while it lingers:
+// it is closed all the same, by a peer that does not close it itself.
+func TestBoundsOfLingerers(t *testing.T) {
+	t.Parallel()
+	j := rule(event.Connect, func(event.Event) event.Verdict {
+		return event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: lingerTime / 2}}
+	})
+	r := newRig(t, j.with(), settings(func(s *Settings) { s.Viewers.PlayWait = 0 }))
+	_, _, status, _ := r.get(manner{}, "GET /live/none.flv HTTP/1.0\r\n\r\n")
+	if !strings.Contains(status, "404") {
+		t.Error(status)
+	}
+	r.waitConns(0)
+}
+
+// TestIdleTimeoutOfVerdict holds between requests for objects, too.
+func TestIdleTimeoutOfVerdict(t *testing.T) {
+	t.Parallel()
+	j := rule(event.Connect, func(event.Event) event.Verdict {
+		return event.Verdict{Allow: true, Limits: event.Limits{IdleTimeout: 100 * time.Millisecond}}
+	})
+	r, s := objectRig(t, j.with())
+	store(t, s, object.Put{Path: "hls/a/1.ts", Body: []byte("x")})
+	conn, in, status, _ := r.get(manner{}, "GET /hls/a/1.ts HTTP/1.1\r\nHost: h\r\n\r\n")
+	conn.SetReadDeadline(time.Now().Add(patience)) // less than the engine's own limit
+	if _, err := io.Copy(io.Discard, in); err != nil || !strings.Contains(status, "200") {
+		t.Errorf("%s, %v", status, err)
+	}
+}
+
+// TestVerdictGoesAlong has a connection go to net/http and come back: it is
+// asked about once, and its time goes on.
+func TestVerdictGoesAlong(t *testing.T) {
+	t.Parallel()
+	withAndWithoutTLS(t, func(t *testing.T) {
+		j := rule(event.Connect, func(event.Event) event.Verdict {
+			return event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: time.Second}}
+		})
+		r := lending(t, &borrower{}, j.with())
+		conn := dial(t, r.http.Addr(), 0)
+		in := manner{}.reader(conn)
+		conn.SetReadDeadline(time.Now().Add(patience))
+		for i := range 3 {
+			fmt.Fprint(conn, echo(i), notThere)
+			wantAnswer(t, in, "200", fmt.Sprint(i))
+			wantAnswer(t, in, "404", "")
+		}
+		if n := len(j.asked(event.Connect)); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+		if _, err := io.Copy(io.Discard, in); err != nil {
+			t.Errorf("its time does not end: %v", err)
+		}
+	})
 }

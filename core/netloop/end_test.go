@@ -359,3 +359,27 @@ func (s textSource) next() (item, error) {
 	}
 	return item{}, err
 }
+
+// TestSlowGoodbye lets a peer that reads take the rest, however long that is,
+// and nobody else.
+func TestSlowGoodbye(t *testing.T) {
+	t.Parallel()
+	for name, handle := range map[string]func(*conn) handler{
+		"http": func(c *conn) handler { return &httpConn{conn: c} },
+		"rtmp": func(c *conn) handler { return newRTMPConn(c) },
+	} {
+		b := newBare(t, func(s *Settings) { s.Viewers.StallTimeout = time.Second })
+		c := newConn(b.engine, protocolHTTP, ticket{})
+		c.loop, c.handler, c.blocked, c.out = b.loop, handle(c), true, []byte("the rest of a frame")
+		c.finish(causeServer, "the end")
+		c.progress = c.deadline - int64(time.Second)/2
+		c.timeout(c.deadline)
+		if c.dead || c.deadline != c.progress+int64(time.Second) {
+			t.Errorf("%s: a slow reader is not waited for", name)
+		}
+		c.timeout(c.deadline)
+		if !c.dead || c.cause != causeServer {
+			t.Errorf("%s: who does not read stays", name)
+		}
+	}
+}

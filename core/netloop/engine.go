@@ -251,8 +251,8 @@ func (e *Engine) Return(nc net.Conn, prefix []byte, remote net.Addr) error {
 	}
 	c := newConn(e, protocolHTTP, loaned.ticket)
 	c.peer, c.via = loaned.peer, loaned.peer
-	c.prefix = prefix
-	c.handler = &httpConn{conn: c}
+	c.prefix, c.bounds = prefix, loaned.bounds
+	c.handler = &httpConn{conn: c, connected: loaned.connected}
 	if s := loaned.secure; s != nil {
 		s.Detach()
 		c.tls = &tlsLayer{Conn: s}

@@ -62,8 +62,7 @@ func (l *loop) pass() {
 // are served at once, otherwise in their slots.
 func (l *loop) collect() {
 	l.wokenMu.Lock()
-	woken := l.woken
-	l.woken = nil
+	woken := l.woken.take()
 	l.wokenMu.Unlock()
 	for _, s := range woken {
 		s.news.flag.Store(false)
@@ -76,6 +75,7 @@ func (l *loop) collect() {
 		}
 		s.slotsLeft = mergeSlots
 	}
+	clear(woken)
 	if len(l.fanout.active) > 0 && !l.ticking.Load() {
 		l.ticking.Store(true)
 		l.fanout.slotDue = l.now()
@@ -186,7 +186,7 @@ func (l *loop) setBacklog(left bool) {
 func (l *loop) hasNews() bool {
 	l.wokenMu.Lock()
 	defer l.wokenMu.Unlock()
-	return len(l.woken) > 0
+	return len(l.woken.all) > 0
 }
 
 // threadTime is the CPU time of this thread, in ns: what a pass costs, however

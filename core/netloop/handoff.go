@@ -20,8 +20,11 @@ type loanedConn struct {
 	engine   *Engine
 	peer     netip.AddrPort
 	ticket   ticket
-	once     sync.Once
-	returned atomic.Bool
+	// connected and bounds are what was decided about it, for when it returns.
+	connected bool
+	bounds    *bounds
+	once      sync.Once
+	returned  atomic.Bool
 }
 
 // Close closes the connection, unless it has gone back to a loop.
@@ -40,6 +43,10 @@ func (c *loanedConn) Close() error {
 
 // RemoteAddr is the client's address, after PROXY protocol.
 func (c *loanedConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.peer) }
+
+// Secured reports whether TLS is spoken: the loops leave objects to net/http
+// then.
+func (c *loanedConn) Secured() bool { return c.secure != nil }
 
 // ReadFrom lets a plain connection use sendfile.
 func (c *loanedConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
@@ -68,7 +75,7 @@ func (h *httpConn) handOff() {
 		c.kill(causeServer, "hand over to net/http: "+err.Error())
 		return
 	}
-	lent := &loanedConn{engine: c.engine, peer: c.via, ticket: c.ticket}
+	lent := &loanedConn{engine: c.engine, peer: c.via, ticket: c.ticket, connected: h.connected, bounds: c.bounds}
 	prefix := h.buf
 	c.ticket, h.buf, c.lent = ticket{}, nil, true
 	c.kill(causeServer, "went on to net/http")

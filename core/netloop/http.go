@@ -31,18 +31,22 @@ type httpConn struct {
 	connected bool
 	// leaving: it goes to net/http as soon as all answers are out.
 	leaving bool
-
-	// The request that waits for its stream, or is served.
-	head httpflv.Head
-	live httpflv.Live
-	key  stream.Key
-	form formKind
+	parsing bool // parse runs
+	form    formKind
+	// request waits for its stream.
+	request *liveRequest
 	// discarded is what came behind the request, in bytes.
 	discarded int
 	ws        *wsInput
-	// parked: the request waits for an object. parsing: parse runs.
-	parked  *parked
-	parsing bool
+	parked    *parked // the request waits for an object
+}
+
+// liveRequest is a request for a stream. A viewer stays for hours: what its
+// request said is not kept for so long.
+type liveRequest struct {
+	head httpflv.Head
+	live httpflv.Live
+	key  stream.Key
 }
 
 func (h *httpConn) open() { h.expectHead() }
@@ -58,7 +62,7 @@ func (h *httpConn) data(b []byte) {
 		h.ws.data(b)
 	case h.conn.viewer != nil:
 		h.discard(len(b))
-	case h.conn.waits, h.conn.asking, h.held():
+	case h.conn.waits != nil, h.conn.asking, h.held():
 		h.keep(b)
 	default:
 		if h.busy && len(h.buf) == 0 {
@@ -91,7 +95,7 @@ func (h *httpConn) parse() {
 	c := h.conn
 	h.parsing = true
 	defer func() { h.parsing = false }()
-	for len(h.buf) > 0 && !c.waits && !c.asking && !h.leaving && !h.held() && c.viewer == nil && !c.dead && !c.finishing {
+	for len(h.buf) > 0 && c.waits == nil && !c.asking && !h.leaving && !h.held() && c.viewer == nil && !c.dead && !c.finishing {
 		head, n, err := httpflv.ParseHead(h.buf, maxHead)
 		if errors.Is(err, httpflv.ErrShort) {
 			return
@@ -159,9 +163,8 @@ func (h *httpConn) serveLive(head httpflv.Head, live httpflv.Live) {
 		h.answered(out, keep, "answered OPTIONS")
 		return
 	}
-	h.head, h.live = head, live
-	h.key = stream.Key{App: live.App, Name: live.Name}
-	if err := c.engine.checkName(h.key); err != nil {
+	h.request = &liveRequest{head, live, stream.Key{App: live.App, Name: live.Name}}
+	if err := c.engine.checkName(h.request.key); err != nil {
 		h.refuse(head, httpflv.Refusal{Status: http.StatusNotFound, Reason: err.Error()})
 		return
 	}
@@ -171,7 +174,7 @@ func (h *httpConn) serveLive(head httpflv.Head, live httpflv.Live) {
 		if live.WebSocket {
 			e.Protocol = "ws-flv"
 		}
-		about(&e, h.key)
+		about(&e, h.request.key)
 		c.ask(e, func(v event.Verdict) { h.admitted(v); h.parse() })
 		return
 	}
@@ -201,20 +204,20 @@ func (h *httpConn) admitted(v event.Verdict) {
 	c := h.conn
 	switch {
 	case v.Redirect != "":
-		out, keep := h.responder().AppendRedirect(nil, h.head, v.Redirect, time.Now())
+		out, keep := h.responder().AppendRedirect(nil, h.request.head, v.Redirect, time.Now())
 		h.answered(out, keep, "redirected")
 	case !v.Allow:
-		c.refused(event.Play, h.key, v)
-		h.refuse(h.head, httpflv.Refusal{Status: http.StatusForbidden, Reason: v.Reason})
+		c.refused(event.Play, h.request.key, v)
+		h.refuse(h.request.head, httpflv.Refusal{Status: http.StatusForbidden, Reason: v.Reason})
 	default:
-		c.admit(&h.key, v)
+		c.admit(&h.request.key, v)
 		h.find()
 	}
 }
 
 // find serves the stream, or waits for its publisher.
 func (h *httpConn) find() {
-	if s := h.conn.engine.options.Streams.Lookup(h.key); s != nil {
+	if s := h.conn.engine.options.Streams.Lookup(h.request.key); s != nil {
 		h.serve(s)
 		return
 	}
@@ -225,11 +228,11 @@ func (h *httpConn) find() {
 func (h *httpConn) wait() {
 	c := h.conn
 	wait := c.engine.Settings().Viewers.PlayWait
-	if !h.live.Wait || wait <= 0 || c.engine.draining.Load() {
+	if !h.request.live.Wait || wait <= 0 || c.engine.draining.Load() {
 		h.notFound(0)
 		return
 	}
-	if !c.wait(h.key, h) {
+	if !c.wait(h.request.key, h) {
 		h.notFound(wait)
 		return
 	}
@@ -237,11 +240,11 @@ func (h *httpConn) wait() {
 }
 
 func (h *httpConn) notFound(retry time.Duration) {
-	reason := "no such stream: " + h.key.String()
+	reason := "no such stream: " + h.request.key.String()
 	if retry > 0 {
-		reason = "too many viewers wait for publishers (limits.waiting); no such stream yet: " + h.key.String()
+		reason = "too many viewers wait for publishers (limits.waiting); no such stream yet: " + h.request.key.String()
 	}
-	h.refuse(h.head, httpflv.Refusal{Status: http.StatusNotFound, Reason: reason, RetryAfter: retry})
+	h.refuse(h.request.head, httpflv.Refusal{Status: http.StatusNotFound, Reason: reason, RetryAfter: retry})
 }
 
 func (h *httpConn) refuse(head httpflv.Head, f httpflv.Refusal) {
@@ -252,42 +255,42 @@ func (h *httpConn) refuse(head httpflv.Head, f httpflv.Refusal) {
 // answered sends a whole answer; the connection goes on to another request if
 // keep is set.
 func (h *httpConn) answered(out []byte, keep bool, reason string) {
+	h.request = nil
 	h.conn.send(out)
 	if !keep {
 		h.conn.finish(causeServer, reason)
 		return
 	}
-	h.conn.setDeadline(h.conn.loop.now() + int64(h.conn.idleTimeout()))
+	h.expectNext()
 }
 
 // serve makes the connection a viewer of s.
 func (h *httpConn) serve(s *stream.Stream) {
 	c := h.conn
 	c.setDeadline(0)
-	if h.head.Method == http.MethodHead {
-		c.send(h.responder().AppendLive(nil, h.head, time.Now()))
+	if h.request.head.Method == http.MethodHead {
+		c.send(h.responder().AppendLive(nil, h.request.head, time.Now()))
 		c.finish(causeServer, "answered HEAD")
 		return
 	}
 	switch {
-	case h.live.WebSocket:
-		c.out = h.responder().AppendUpgrade(c.out, h.live.WSKey)
+	case h.request.live.WebSocket:
+		c.out = h.responder().AppendUpgrade(c.out, h.request.live.WSKey)
 		h.form, h.ws = formWS, newWSInput(c)
-	case h.head.TakesChunks():
-		c.out = h.responder().AppendLive(c.out, h.head, time.Now())
+	case h.request.head.TakesChunks():
+		c.out = h.responder().AppendLive(c.out, h.request.head, time.Now())
 		h.form = formChunked
 	default:
-		c.out = h.responder().AppendLive(c.out, h.head, time.Now())
+		c.out = h.responder().AppendLive(c.out, h.request.head, time.Now())
 		h.form = formPlain
 	}
-	key := keyOf(h.live)
+	key := keyOf(h.request.live)
 	key.kind = h.form
-	v := c.loop.attach(c, s, key, h.live.Start == httpflv.StartLive, h)
-	v.userAgent = clip(h.head.Get("User-Agent"))
+	v := c.loop.attach(c, s, key, h.request.live.Start == httpflv.StartLive, h)
+	v.userAgent = clip(h.request.head.Get("User-Agent"))
 	c.engine.viewerStarted(v)
-	c.engine.tellViewer(v, h.head.RawQuery)
-	// A viewer stays for hours: what its request said is not kept.
-	h.head, h.live, h.key = httpflv.Head{}, httpflv.Live{}, s.Key
+	c.engine.tellViewer(v, h.request.head.RawQuery)
+	h.request = nil
 	if h.ws != nil && len(h.buf) > 0 {
 		h.ws.data(h.buf)
 	}
@@ -319,11 +322,9 @@ func (h *httpConn) farewell(dst []byte, reason string) []byte {
 
 func (h *httpConn) afterwards() bool { return true }
 
-func (h *httpConn) timeout(now int64) {
+func (h *httpConn) timeout(int64) {
 	c := h.conn
 	switch {
-	case c.finishing && c.body != nil && c.progressed(now):
-		// a large answer, read slowly
 	case h.parked != nil:
 		h.waitedInVain()
 	case c.finishing, h.leaving:

@@ -274,8 +274,9 @@ func (g *gatekeeper) acceptFailed(l *Listener, err error) {
 	if n, ok := g.note(g.errors, errnoName(err)); ok {
 		g.engine.log.Warn("accept failed", "protocol", string(l.protocol), "reason", err.Error(), "failed_in_all", n)
 	}
-	if !errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE) {
-		time.Sleep(5 * time.Millisecond)
+	short := errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
+	if !short || l.protocol == protocolPlugin { // plugins wait in the queue
+		time.Sleep(acceptPatience)
 		return
 	}
 	if nc := g.refuseNext(l); nc != nil {
@@ -288,7 +289,7 @@ func (g *gatekeeper) refuseNext(l *Listener) net.Conn {
 	g.spareMu.Lock()
 	defer g.spareMu.Unlock()
 	if g.spare == nil {
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(acceptPatience)
 		g.spare, _ = os.Open(os.DevNull)
 		return nil
 	}

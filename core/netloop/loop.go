@@ -45,7 +45,7 @@ type loop struct {
 	current *conn
 
 	wokenMu sync.Mutex
-	woken   []*sub // streams with news, any goroutine appends
+	woken   inbox[*sub] // streams with news, any goroutine appends
 	// pending is set while a pass is due; waking while this loop wakes others
 	// for frames that it read itself; ticking and backlog while the clock
 	// comes anyway, for slots of the merge window or for viewers that the
@@ -153,7 +153,7 @@ func (l *loop) wakeStream(s *stream.Stream) {
 // wake notes that sub has news. Any goroutine.
 func (l *loop) wake(s *sub) {
 	l.wokenMu.Lock()
-	l.woken = append(l.woken, s)
+	l.woken.add(s)
 	l.wokenMu.Unlock()
 	if l.ticking.Load() || l.backlog.Load() || l.pending.Swap(true) || l.waking.Load() {
 		return

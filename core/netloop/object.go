@@ -92,7 +92,7 @@ func (h *httpConn) sendObject(head httpflv.Head, f object.Found) {
 	switch {
 	case !keep:
 		c.finish(causeServer, "answered")
-	case c.body == nil:
+	case part.Length == 0: // else bodySent sees to it, and to what comes behind
 		h.expectNext()
 	}
 }
@@ -106,7 +106,7 @@ func (h *httpConn) bodySent() {
 }
 
 func (h *httpConn) expectNext() {
-	h.conn.setDeadline(h.conn.loop.now() + int64(h.conn.engine.Settings().Limits.IdleTimeout))
+	h.conn.setDeadline(h.conn.loop.now() + int64(h.conn.idleTimeout()))
 }
 
 // park has the request wait, if it may.
@@ -146,9 +146,13 @@ func (h *httpConn) unpark() {
 func (h *httpConn) unparked() {
 	p := h.parked
 	p.ready = false
-	f := h.conn.engine.options.Objects.Find(p.path, p.directives)
+	store := h.conn.engine.options.Objects
+	f := store.Find(p.path, p.directives)
 	if f.State == object.Wait {
 		h.conn.loop.objects.add(h)
+		f = store.Find(p.path, p.directives) // it may have come before the loop watched
+	}
+	if f.State == object.Wait {
 		return
 	}
 	h.unpark()

@@ -332,3 +332,36 @@ func TestSlowReadersOfAnObject(t *testing.T) {
 		}
 	}
 }
+
+// TestViewerBehindParkedRequest pipelines a request for a stream behind one
+// that waits for its object: what comes after must not keep the idle time of
+// the request before.
+func TestViewerBehindParkedRequest(t *testing.T) {
+	t.Parallel()
+	r, s := objectRig(t, settings(func(s *Settings) { s.Limits.IdleTimeout = 100 * time.Millisecond }))
+	f := r.start("live/a")
+	store(t, s, object.Put{Path: "hls/a/index.m3u8", Body: playlist(3, 0), Blocking: true})
+	conn := dial(t, r.http.Addr(), 0)
+	in := manner{}.reader(conn)
+	io.WriteString(conn, "GET /hls/a/index.m3u8?_HLS_msn=3&_HLS_part=0 HTTP/1.1\r\nHost: h\r\n\r\n"+chunked.request("live/a"))
+	eventually(t, "it waits", func() bool { return r.engine.Stats().Waiting == 1 })
+	store(t, s, object.Put{Path: "hls/a/index.m3u8", Body: playlist(3, 1), Blocking: true})
+	if a := readAnswer(t, in, "GET"); a.body != string(playlist(3, 1)) {
+		t.Errorf("%+v", a)
+	}
+	if status, _, err := readHead(in); err != nil || !strings.Contains(status, "200") {
+		t.Fatalf("answer %q, %v", status, err)
+	}
+	p := record(t, conn, &chunkSource{r: in})
+	for _, l := range r.engine.loops {
+		r.on(l, func() {
+			for _, c := range l.conns {
+				if c.viewer != nil && c.timer.deadline != 0 {
+					t.Error("a viewer has a deadline")
+				}
+			}
+		})
+	}
+	f.gop(3, 1000)
+	p.waitLast(f)
+}

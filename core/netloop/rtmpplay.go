@@ -185,7 +185,7 @@ func (h *rtmpConn) tooSlow() {
 func (h *rtmpConn) watchPhase() {
 	c := h.conn
 	state := h.session.State()
-	if state == h.phase || c.dead || c.finishing || c.waits {
+	if state == h.phase || c.dead || c.finishing || c.waits != nil || c.asking {
 		return
 	}
 	was := h.phase

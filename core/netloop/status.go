@@ -68,8 +68,8 @@ func (c *conn) status() ClientStatus {
 		s.SocketQueue = socketQueue(c.fd)
 	}
 	c.handler.describe(&s)
-	if c.waits {
-		s.Role, s.App, s.Name = RoleWaiting, c.waitsFor.App, c.waitsFor.Name
+	if k := c.waits; k != nil {
+		s.Role, s.App, s.Name = RoleWaiting, k.App, k.Name
 	}
 	if v := c.viewer; v != nil {
 		s.Role, s.Protocol, s.UserAgent = RolePlayer, c.watchedBy(), v.userAgent

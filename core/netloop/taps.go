@@ -13,7 +13,7 @@ import (
 // taps are a loop's plugins that take streams, as far as there is something
 // for them.
 type taps struct {
-	woken   []*tap // with news; any goroutine appends, under loop.wokenMu
+	woken   inbox[*tap] // with news; any goroutine appends, under loop.wokenMu
 	pending atomic.Bool
 	task    *task
 	active  []*tap
@@ -39,7 +39,7 @@ func (l *loop) initTaps() {
 // wakeTap notes that t has news. Any goroutine.
 func (l *loop) wakeTap(t *tap) {
 	l.wokenMu.Lock()
-	l.taps.woken = append(l.taps.woken, t)
+	l.taps.woken.add(t)
 	l.wokenMu.Unlock()
 	if l.taps.pending.Swap(true) || l.waking.Load() {
 		return // somebody is on the way already, or wakeStream looks when it is done
@@ -52,13 +52,13 @@ func (l *loop) wakeTap(t *tap) {
 func (l *loop) collectTaps() {
 	l.taps.pending.Store(false) // before the list is read: what comes later wakes again
 	l.wokenMu.Lock()
-	woken := l.taps.woken
-	l.taps.woken = nil
+	woken := l.taps.woken.take()
 	l.wokenMu.Unlock()
 	now := l.now()
 	for _, t := range woken {
 		l.activate(t, max(now, t.last+t.window))
 	}
+	clear(woken)
 }
 
 // activate has t visited at due.

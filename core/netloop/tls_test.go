@@ -174,7 +174,7 @@ func TestTunnel(t *testing.T) {
 	r := newRig(t)
 	f := r.start("live/a")
 	remote := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 9), Port: 99}
-	tunnel, err := r.engine.Tunnel([]byte("GET /live/a.flv HTTP/1.0\r\n\r\n"), remote)
+	tunnel, err := r.engine.Tunnel([]byte("GET /live/a.flv HTTP/1.0\r\n\r\n"), remote, &Admission{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestTunnelForATrustedProxy(t *testing.T) {
 	}))
 	r.start("live/a")
 	request := []byte("GET /live/a.flv HTTP/1.0\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n")
-	tunnel, err := r.engine.Tunnel(request, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 9), Port: 99})
+	tunnel, err := r.engine.Tunnel(request, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 9), Port: 99}, &Admission{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestTunnelsCount(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings(func(s *Settings) { s.Limits.Connections, s.Limits.ConnectionsPerIP = 5, 1 }))
 	from := func(last byte) net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, last), Port: 1} }
-	open := func(last byte) (*Tunnel, error) { return r.engine.Tunnel(nil, from(last)) }
+	open := func(last byte) (*Tunnel, error) { return r.engine.Tunnel(nil, from(last), &Admission{}) }
 	first, err := open(1)
 	if err != nil {
 		t.Fatal(err)

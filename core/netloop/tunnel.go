@@ -29,8 +29,8 @@ type Tunnel struct {
 var ErrRefused = errors.New("no room for one more connection")
 
 // Tunnel opens a connection whose input begins with request, on behalf of a
-// client at remote. Any goroutine but a loop's.
-func (e *Engine) Tunnel(request []byte, remote net.Addr) (*Tunnel, error) {
+// client at remote that was admitted. Any goroutine but a loop's.
+func (e *Engine) Tunnel(request []byte, remote net.Addr, a *Admission) (*Tunnel, error) {
 	peer := addrPort(remote)
 	inner, err := e.enterTunnel(peer.Addr(), !e.trusts(protocolHTTP, peer.Addr()))
 	if err != nil {
@@ -49,7 +49,9 @@ func (e *Engine) Tunnel(request []byte, remote net.Addr) (*Tunnel, error) {
 	}
 	c := newConn(e, protocolHTTP, inner)
 	c.peer, c.via, c.prefix, c.whole = peer, peer, request, t.whole
-	c.handler = &httpConn{conn: c}
+	own := a.bounds
+	c.bounds = &own
+	c.handler = &httpConn{conn: c, connected: true}
 	e.totals.opened(protocolHTTP)
 	e.enroll(far, c)
 	return t, nil

@@ -93,9 +93,7 @@ func (l *loop) attach(c *conn, s *stream.Stream, key groupKey, live bool, p play
 	s.Counters().Viewers[key.protocol()].Add(1)
 	l.stats.viewers.Add(1)
 	c.viewer = v
-	if lowat := l.engine.Settings().Limits.NotsentLowat; lowat > 0 {
-		tcpOption(c.fd, tcpNotsentLowat, lowat)
-	}
+	c.limitUnsent()
 	l.enqueue(v)
 	l.rearm()
 	return v

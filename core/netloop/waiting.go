@@ -32,20 +32,20 @@ func (c *conn) wait(k stream.Key, as waiter) bool {
 		w.by[k] = make(map[*conn]waiter)
 	}
 	w.by[k][c] = as
-	c.waits, c.waitsFor = true, k
+	c.waits = &k
 	return true
 }
 
 // unwait ends c's wait and reports whether it waited.
 func (c *conn) unwait() bool {
-	if !c.waits {
+	if c.waits == nil {
 		return false
 	}
-	c.waits = false
-	w := &c.loop.waiting
-	delete(w.by[c.waitsFor], c)
-	if len(w.by[c.waitsFor]) == 0 {
-		delete(w.by, c.waitsFor)
+	k, w := *c.waits, &c.loop.waiting
+	c.waits = nil
+	delete(w.by[k], c)
+	if len(w.by[k]) == 0 {
+		delete(w.by, k)
 	}
 	c.engine.totals.waiting.Add(-1)
 	return true

@@ -49,7 +49,7 @@ func (c *Conn) TLS() *tls.Conn { return c.tls }
 func (c *Conn) Detach() { c.wire.Conn = nil }
 
 // Attach puts the connection on a socket again. What Seal returned must have
-// been sent.
+// been sent; what Output has goes before the next Write on TLS.
 func (c *Conn) Attach(nc net.Conn) { c.wire.Conn = nc }
 
 // Open takes what came from the socket and calls got with each piece of it in
@@ -138,6 +138,12 @@ func (w *wire) Write(p []byte) (int, error) {
 	if w.Conn == nil {
 		w.out = append(w.out, p...)
 		return len(p), nil
+	}
+	if early := w.out; len(early) > 0 {
+		w.out = nil
+		if _, err := w.Conn.Write(early); err != nil {
+			return 0, err
+		}
 	}
 	return w.Conn.Write(p)
 }

@@ -179,6 +179,29 @@ func TestOpenRefuses(t *testing.T) {
 	})
 }
 
+// TestAttachWithOutput has what TLS answered of itself, and nobody sent while
+// detached, go out before anything else: records can't be left out.
+func TestAttachWithOutput(t *testing.T) {
+	t.Parallel()
+	testVersions(t, func(t *testing.T, server, client *Conn) {
+		answer, err := server.Seal(nil, []byte("early "))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.wire.out = answer
+		a, b := net.Pipe()
+		defer a.Close()
+		defer b.Close()
+		server.Attach(a)
+		client.Attach(b)
+		go func() { _, _ = server.TLS().Write([]byte("late")) }()
+		got := make([]byte, 10)
+		if _, err := io.ReadFull(client.TLS(), got); err != nil || string(got) != "early late" {
+			t.Errorf("got %q, %v", got, err)
+		}
+	})
+}
+
 // TestSealDoesNotAllocate beyond the buffer that it is given.
 func TestSealDoesNotAllocate(t *testing.T) {
 	server, _ := pair(t, tls.VersionTLS13)

@@ -22,13 +22,22 @@ type connKey struct{}
 
 // withConn is http.Server.ConnContext: it leads from a request to its conn.
 func withConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
+	return withVisitor(context.WithValue(ctx, connKey{}, c), c)
 }
 
 // connOf returns the conn that r came on; nil if it did not come by a Handoff.
 func connOf(r *http.Request) *conn {
 	c, _ := r.Context().Value(connKey{}).(*conn)
 	return c
+}
+
+// Delivered is what Handoff.Deliver was given for the connection that r came
+// on; nil if r came otherwise.
+func Delivered(r *http.Request) net.Conn {
+	if c := connOf(r); c != nil {
+		return c.Conn
+	}
+	return nil
 }
 
 // Read reads what is left of the prefix, then the socket.

@@ -37,7 +37,7 @@ var relayBuffers = sync.Pool{New: func() any { return new([relaySize]byte) }}
 // relayLive answers a request for a live stream that came over HTTP/2: a loop
 // can't take that connection, so it takes the request by a tunnel, and serves
 // it as it does any other.
-func (s *Server) relayLive(w http.ResponseWriter, r *http.Request) {
+func (s *Server) relayLive(w http.ResponseWriter, r *http.Request, a Admission) {
 	target, ok := originForm(r)
 	if hasBody(r) || !ok {
 		fail(w, http.StatusBadRequest, "a request for a live stream has a path and no body")
@@ -51,7 +51,7 @@ func (s *Server) relayLive(w http.ResponseWriter, r *http.Request) {
 	}
 	old := r.WithContext(r.Context())
 	old.ProtoMajor, old.ProtoMinor = 1, 0
-	t, err := s.opts.Tunnel(appendHead(nil, old, target), net.TCPAddrFromAddrPort(remote))
+	t, err := s.opts.Tunnel(appendHead(nil, old, target), net.TCPAddrFromAddrPort(remote), a)
 	if err != nil {
 		w.Header().Set("Retry-After", "10")
 		fail(w, http.StatusServiceUnavailable, "the server takes no more connections")
@@ -77,7 +77,7 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, t Tunnel) {
 	}
 	w.WriteHeader(answer.StatusCode)
 	if answer.ContentLength >= 0 || r.Method == http.MethodHead {
-		_, _ = io.Copy(w, answer.Body)
+		_, _ = io.Copy(patient{w, s.settings.Load().StallTimeout}, answer.Body)
 		return
 	}
 	begun, _ := in.Peek(in.Buffered())
@@ -86,15 +86,27 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, t Tunnel) {
 	}
 }
 
+// patient is a client that may take nothing for as long as a viewer may; 0: for
+// ever. Its connection lives, so that the kernel does not end it.
+type patient struct {
+	http.ResponseWriter
+	stall time.Duration
+}
+
+// Write is io.Writer's.
+func (p patient) Write(b []byte) (int, error) {
+	if p.stall > 0 {
+		_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now().Add(p.stall + relayMargin))
+	}
+	return p.ResponseWriter.Write(b)
+}
+
 // relayFrames sends what comes by the tunnel as it comes, after begun, until
 // the end.
 func (s *Server) relayFrames(w http.ResponseWriter, t Tunnel, begun []byte) error {
 	out := http.NewResponseController(w)
 	send := func(b []byte) error {
-		if stall := s.settings.Load().StallTimeout; stall > 0 {
-			_ = out.SetWriteDeadline(time.Now().Add(stall + relayMargin))
-		}
-		if _, err := w.Write(b); err != nil {
+		if _, err := (patient{w, s.settings.Load().StallTimeout}).Write(b); err != nil {
 			return err
 		}
 		return out.Flush()

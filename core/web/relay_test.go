@@ -35,7 +35,7 @@ type tunnels struct {
 	remotes  []string
 }
 
-func (l *tunnels) open(request []byte, remote net.Addr) (Tunnel, error) {
+func (l *tunnels) open(request []byte, remote net.Addr, _ Admission) (Tunnel, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.requests = append(l.requests, string(request))

@@ -54,9 +54,14 @@ type Options struct {
 	// remote is what Deliver was given. After an error the server closes c.
 	// Required with IsLive.
 	ReturnToLoop func(c net.Conn, prefix []byte, remote net.Addr) error
+	// Admit decides about a connection of HTTP/2, which no loop has seen, at its
+	// first request: ok is false for a refusal, with a reason for the client.
+	// It may block. nil: everybody may.
+	Admit func(r *http.Request) (a Admission, reason string, ok bool)
 	// Tunnel opens a connection to the loop for a live request that came over
-	// HTTP/2, from a client at remote; nil: there are no such requests.
-	Tunnel func(request []byte, remote net.Addr) (Tunnel, error)
+	// HTTP/2, from a client at remote, with what Admit said of it; nil: there
+	// are no such requests.
+	Tunnel func(request []byte, remote net.Addr, a Admission) (Tunnel, error)
 
 	// HeaderTimeout is the time for a request's head, and for a body that
 	// nothing here wants; 0 means 10 s.
