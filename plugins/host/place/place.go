@@ -69,7 +69,8 @@ type Namer struct {
 // session is what is known of a publish session.
 type session struct {
 	app, stream string
-	name        string // YYYYMMDD_HHMMSS, perhaps with _2
+	start       string // YYYYMMDD_HHMMSS, which its names begin with
+	name        string // start, perhaps with _2
 	// records by kind and plugin.
 	records map[string]*record
 }
@@ -188,11 +189,13 @@ func (n *Namer) record(plugin string, r sdk.RecordRequest) (*session, *record, e
 	defer n.mu.Unlock()
 	s := n.sessions[r.Session]
 	if s == nil {
-		name, err := n.freeSession(r, "")
+		s = &session{app: r.App, stream: r.Name, records: map[string]*record{}}
+		s.start = started(r).In(n.o.Location).Format(sessionForm)
+		name, err := n.freeSession(r, s)
 		if err != nil {
 			return nil, nil, err
 		}
-		s = &session{app: r.App, stream: r.Name, name: name, records: map[string]*record{}}
+		s.name = name
 		n.sessions[r.Session] = s
 	}
 	key := r.Kind + "\x00" + plugin
@@ -202,7 +205,7 @@ func (n *Namer) record(plugin string, r sdk.RecordRequest) (*session, *record, e
 	}
 	rec = &record{name: s.name, parts: map[int]string{}}
 	if seen { // finished, and begun once more
-		name, err := n.freeSession(r, s.name)
+		name, err := n.freeSession(r, s)
 		if err != nil {
 			return nil, nil, err
 		}
