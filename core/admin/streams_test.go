@@ -94,7 +94,7 @@ func TestBelowStream(t *testing.T) {
 		return nil, nil
 	}
 	f := newFake()
-	h := Handler(Options{Server: f, Endpoints: []Endpoint{
+	h := Handler(Options{Listen: "127.0.0.1:8502", Server: f, Endpoints: []Endpoint{
 		{Method: "POST", Pattern: "/api/v1/streams/{stream...}/recordings/{plugin}", Serve: serve},
 		{Method: "DELETE", Pattern: "/api/v1/streams/{stream...}/recordings/{plugin}", Serve: serve},
 		{Method: "POST", Pattern: "/api/v1/cut/{stream...}", Serve: serve},
