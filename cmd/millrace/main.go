@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case "serve":
 		return serve(ctx, configFile(*file), stderr)
 	case "check":
-		return check(configFile(*file), stdout, stderr)
+		return check(ctx, configFile(*file), stdout, stderr)
 	case "version":
 		fmt.Fprintln(stdout, "millrace", version)
 		return exitDone
