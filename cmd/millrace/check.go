@@ -13,6 +13,7 @@ import (
 	"github.com/millrace/millrace/conf"
 	"github.com/millrace/millrace/core/certificate"
 	"github.com/millrace/millrace/hooks"
+	"github.com/millrace/millrace/plugins/host/place"
 )
 
 // check prints every problem of a configuration.
@@ -65,6 +66,9 @@ func outside(file string, c conf.Config) (problems conf.Problems) {
 		if st, err := os.Stat(dir); err != nil || !st.IsDir() {
 			problems = append(problems, located(file, "http.www_dir", -1, conf.Problem{Value: strconv.Quote(dir), Expected: "a folder that exists"}))
 		}
+	}
+	if err := place.CheckTemplate(c.Record.Path); err != nil {
+		problems = append(problems, located(file, "record.path", -1, conf.Problem{Value: strconv.Quote(c.Record.Path), Message: err.Error()}))
 	}
 	problems = append(problems, scriptProblems(c.Hooks)...)
 	return append(problems, certificateProblems(file, c.TLS)...)

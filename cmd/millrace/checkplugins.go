@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,27 +19,19 @@ const checkPatience = 20 * time.Second
 // pluginProblems are those of the plugins' tables: of the host's keys, and of
 // the plugins' own, for which each that is enabled is started.
 func pluginProblems(ctx context.Context, c conf.Config) conf.Problems {
-	configs, problems := pluginConfigs(c.Plugins)
-	if len(problems) > 0 {
-		return problems
-	}
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	found := make([]conf.Problems, len(c.Plugins))
 	err := withCheckHost(func(h *host.Host) {
 		var all sync.WaitGroup
 		for i, t := range c.Plugins {
-			if configs[t.Name].Enabled {
-				all.Go(func() { found[i] = askPlugin(ctx, h, t, configs[t.Name]) })
-			}
+			all.Go(func() { found[i] = checkPlugin(ctx, h, t) })
 		}
 		all.Wait()
 	})
+	problems := slices.Concat(found...)
 	if err != nil {
 		problems = append(problems, conf.Problem{File: "plugins", Message: err.Error()})
-	}
-	for _, one := range found {
-		problems = append(problems, one...)
 	}
 	return problems
 }
@@ -62,8 +55,14 @@ func withCheckHost(f func(*host.Host)) (err error) {
 	return h.Close()
 }
 
-// askPlugin has a plugin look at its table.
-func askPlugin(ctx context.Context, h *host.Host, t conf.Plugin, c host.Config) (all conf.Problems) {
+// checkPlugin finds what is wrong with the host's keys of a table; if nothing
+// is, it has the plugin look at its own.
+func checkPlugin(ctx context.Context, h *host.Host, t conf.Plugin) (all conf.Problems) {
+	configs, problems := pluginConfigs([]conf.Plugin{t})
+	c := configs[t.Name]
+	if len(problems) > 0 || !c.Enabled {
+		return problems
+	}
 	wrong, err := h.Check(ctx, t.Name, c)
 	for _, p := range wrong {
 		all = append(all, t.Problem(p.Key, p.Message))

@@ -40,6 +40,9 @@ type Options struct {
 	// Decide runs on_record; nil: there is none. After an error the default
 	// name holds.
 	Decide func(ctx context.Context, e event.Event) (Verdict, error)
+	// Owner says which user a plugin's records are for, if another one than
+	// the server's; nil: none has one.
+	Owner  func(plugin string) (uid, gid int, other bool)
 	Logger *slog.Logger
 }
 
@@ -134,6 +137,9 @@ func (n *Namer) Open(ctx context.Context, plugin string, r sdk.RecordRequest) (s
 	}
 	rel, err := n.reserve(rec, r)
 	if err != nil {
+		return sdk.RecordPlace{}, err
+	}
+	if err := n.give(plugin, rel); err != nil {
 		return sdk.RecordPlace{}, err
 	}
 	return n.answer(rec, r, rel), nil
@@ -282,6 +288,24 @@ func (n *Namer) reserve(rec *record, r sdk.RecordRequest) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%w: %s and %d names after it are taken", ErrRefused, rec.base, maxTries)
+}
+
+// give hands a record, and the folder that its manifest and links are put in,
+// to the user that the plugin runs as.
+func (n *Namer) give(plugin, rel string) error {
+	if n.o.Owner == nil {
+		return nil
+	}
+	uid, gid, other := n.o.Owner(plugin)
+	if !other {
+		return nil
+	}
+	for _, p := range []string{path.Dir(rel), rel} {
+		if err := n.root.Chown(p, uid, gid); err != nil {
+			return fmt.Errorf("give record to the plugin's user: %w", err)
+		}
+	}
+	return nil
 }
 
 const maxTries = 10_000

@@ -67,6 +67,25 @@ func (n *Namer) taken(r sdk.RecordRequest) (map[string]bool, error) {
 	return names, nil
 }
 
+// CheckTemplate says what is wrong with a template of records' paths; "" is
+// the default.
+func CheckTemplate(template string) error {
+	if template == "" {
+		return nil
+	}
+	n := &Namer{o: Options{Location: time.UTC}}
+	for rest := template; ; { // any label may be there
+		_, after, ok := strings.Cut(rest, "{label.")
+		if !ok {
+			break
+		}
+		label, tail, _ := strings.Cut(after, "}")
+		template, rest = strings.ReplaceAll(template, "{label."+label+"}", "x"), tail
+	}
+	_, err := n.expand(template, &record{name: sessionForm}, "x", sdk.RecordRequest{App: "x", Name: "x", Kind: "flv", Started: time.Unix(0, 0)})
+	return err
+}
+
 // expand fills a template in, and checks every segment of the result.
 func (n *Namer) expand(template string, rec *record, plugin string, r sdk.RecordRequest) (string, error) {
 	at := started(r).In(n.o.Location)
