@@ -134,7 +134,7 @@ func TestPluginCommands(t *testing.T) {
 	o.does(2, "Usage", "plugin", "restart")
 	o.does(0, "Usage", "plugin", "-h")
 	writeFile(t, o.file, fmt.Sprintf("[admin]\nlisten = %q\n", o.srv.admin))
-	o.does(1, "401", "plugin", "list")
+	o.does(1, "token is required", "plugin", "list")
 	writeFile(t, o.file, "[admin]\nlisten = \"\"\n")
 	o.does(1, "admin.listen", "plugin", "list")
 }
@@ -209,21 +209,28 @@ func TestRecordings(t *testing.T) {
 		}
 	}
 	eventually(t, "it is recorded", recorded(true, 1))
-	eventually(t, "it grows", func() bool { st, err := os.Stat(o.recordings("live~deep/x")[0]); return err == nil && st.Size() > 10_000 })
+	grown := func(i int) func() bool {
+		return func() bool { st, err := os.Stat(o.recordings("live~deep/x")[i]); return err == nil && st.Size() > 150_000 }
+	}
+	eventually(t, "it grows", grown(0))
 	call("POST", "live/deep/x/recordings/flv", http.StatusConflict)
 	call("DELETE", "live/deep/x/recordings/flv", http.StatusNoContent)
 	eventually(t, "it is recorded no more", recorded(false, 1))
+	dir := filepath.Dir(o.srv.config)
+	data := filepath.Join(dir, "data")
+	eventually(t, "it is finished while the stream goes on", func() bool { status, _, _ := cli(t, dir, "record", "verify", data); return status == 0 })
 	call("DELETE", "live/deep/x/recordings/flv", http.StatusConflict)
 	call("DELETE", "live/deep/x/recordings/nobody", http.StatusNotFound)
 	call("POST", "live/nobody/recordings/flv", http.StatusNotFound)
 	call("POST", "live/deep/x/recordings/flv", http.StatusNoContent)
 	eventually(t, "another recording has begun", recorded(true, 2))
-	eventually(t, "it grows", func() bool { st, err := os.Stat(o.recordings("live~deep/x")[1]); return err == nil && st.Size() > 10_000 })
+	if file := o.recordings("live~deep/x")[1]; !strings.HasSuffix(file, "_2.flv") {
+		t.Errorf("the second recording is %s", file)
+	}
+	eventually(t, "it grows", grown(1))
 	feed.halt()
 	o.srv.stop(t)
 
-	dir := filepath.Dir(o.srv.config)
-	data := filepath.Join(dir, "data")
 	o.verifies(dir, 0, "complete from frame", data)
 	files := o.recordings("live~deep/x")
 	o.verifies(dir, 0, ": complete from frame", files[1])
