@@ -210,7 +210,10 @@ func TestRecordings(t *testing.T) {
 	}
 	eventually(t, "it is recorded", recorded(true, 1))
 	grown := func(i int) func() bool {
-		return func() bool { st, err := os.Stat(o.recordings("live~deep/x")[i]); return err == nil && st.Size() > 150_000 }
+		return func() bool {
+			st, err := os.Stat(o.recordings("live~deep/x")[i])
+			return err == nil && st.Size() > 150_000
+		}
 	}
 	eventually(t, "it grows", grown(0))
 	call("POST", "live/deep/x/recordings/flv", http.StatusConflict)
