@@ -346,6 +346,9 @@ func (s *survey) checkHead() []string {
 	}
 	for _, at := range list[min(1, len(list)):] {
 		n, _ := at.(float64)
+		if len(s.keys) == 0 || int64(n) < s.keys[0].at {
+			continue // audio that came before video
+		}
 		if _, ok := s.keyTimes[int64(n)]; !ok && s.extent.Video {
 			return append(wrong, fmt.Sprintf("has a seek table that leads to %d, which is no keyframe", int64(n)))
 		}

@@ -154,8 +154,14 @@ func TestFinishAndForget(t *testing.T) {
 	if p := open(t, n, "mp4", dir("A", "mp4")); p.SessionName != "20260102_030405" {
 		t.Errorf("%+v", p)
 	}
+	n.Finish("mp4", "A")
+	later := dir("A", "mp4")
+	later.Started = at.Add(3 * time.Second) // as a recorder may see it
+	if p := open(t, n, "mp4", later); p.SessionName != "20260102_030405_3" {
+		t.Errorf("%+v", p)
+	}
 	n.Forget("A")
-	if p := open(t, n, "mp4", dir("A", "mp4")); p.SessionName != "20260102_030405_3" {
+	if p := open(t, n, "mp4", dir("A", "mp4")); p.SessionName != "20260102_030405_4" {
 		t.Errorf("%+v", p)
 	}
 	n.Finish("flv", "nobody")
