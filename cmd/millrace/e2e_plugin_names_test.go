@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -45,4 +46,36 @@ func TestRecordsNamed(t *testing.T) {
 		t.Errorf("what is skipped has a folder: %v", err)
 	}
 	waitRecords(t, data, "live/endless", 1, recorderNames...)[0].check(t, want)
+}
+
+// TestRecordPath has a template of the configuration name records; one that
+// cannot be is refused at the start.
+func TestRecordPath(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := recording(dir, "flv").and(conf{"record.path": `"{name}/{kind}_{session}"`})
+	srv := startRecording(t, c)
+	tags := firstSeconds(sourceTags(t, "small"), 1)
+	startFeedOnce(srv.publish(t, "live/x"), tags, 0)()
+	file := glob(t, dir, "data/x/flv_2*.flv.json", 1)[0]
+	eventually(t, "the file is whole", func() bool {
+		got, err := parseFLV(readAll(t, strings.TrimSuffix(file, ".json")))
+		return err == nil && len(mediaTags(got)) == len(mediaTags(tags))
+	})
+
+	wrong := filepath.Join(dir, "wrong.toml")
+	writeFile(t, wrong, c.and(conf{"record.path": `"{nobody}"`}).toml())
+	out, status := run(t, world.bin, "serve", "-c", wrong)
+	if status != 1 {
+		t.Errorf("status %d: %s", status, out)
+	}
+}
+
+func readAll(t *testing.T, file string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
