@@ -63,6 +63,7 @@ func (s *Server) startPluginHTTP() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /events", s.serveEvents)
 	mux.Handle(object.Prefix, s.objectHandler())
+	mux.HandleFunc("/", misdirected)
 	f := &s.plugins
 	ctx, stop := context.WithCancel(context.Background())
 	f.stop, f.ended = stop, make(chan struct{})
@@ -79,6 +80,13 @@ func (s *Server) startPluginHTTP() {
 			s.log.Error("plugins' HTTP server failed", "reason", err.Error())
 		}
 	}()
+}
+
+// misdirected answers a request for a stream behind one for something else:
+// the loops, which serve streams, have given the connection away. It is no 404,
+// which would say that the stream is over.
+func misdirected(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "a stream needs a connection that has carried nothing else", http.StatusMisdirectedRequest)
 }
 
 // listenPrivate opens the socket for the server's own plugins, in a folder

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/plugins/plugintest"
 )
 
 // patience bounds every wait for something that must happen; it is a limit
@@ -35,6 +37,7 @@ var world struct {
 }
 
 func TestMain(m *testing.M) {
+	plugintest.Serve() // a server has started this program as its plugin
 	flag.Parse()
 	os.Exit(runTests(m))
 }
@@ -94,22 +97,26 @@ func needTools(names ...string) error {
 	return nil
 }
 
-// buildServer builds the program beside this file; MILLRACE_BIN names a ready
-// one instead.
+// buildServer builds the program beside this file and its plugins;
+// MILLRACE_BIN names a ready one, with ready ones beside it, instead.
 func buildServer(dir string) (string, error) {
 	if bin := os.Getenv("MILLRACE_BIN"); bin != "" {
 		return filepath.Abs(bin)
 	}
-	bin := filepath.Join(dir, "millrace")
-	args := []string{"build", "-o", bin}
+	err := build(dir, ".", "../millrace-flv-recorder", "../millrace-fmp4", "../millrace-hls")
+	return filepath.Join(dir, "millrace"), err
+}
+
+// build puts programs into a folder.
+func build(dir string, packages ...string) error {
+	args := []string{"build", "-o", dir + "/"}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	out, err := exec.Command("go", append(args, ".")...).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build the server: %w\n%s", err, out)
+	if out, err := exec.Command("go", append(args, packages...)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("build %v: %w\n%s", packages, err, out)
 	}
-	return bin, nil
+	return nil
 }
 
 // heavy waits for the place of a test that needs a core for itself, and gives

@@ -30,11 +30,15 @@ var recipes = map[string]string{
 	"other":      "-f lavfi -i testsrc=" + little + " " + sound + " -t 20 -g 50 -b:v 200k " + x264 + " " + aac,
 	"audio":      sound + " -t 20 " + aac,
 	"video":      picture + " -t 20 -g 50 -b:v 800k " + x264,
+	"irregular":  irregular + " " + sound + " -t 12 -g 24 -b:v 400k -fps_mode vfr " + x264 + " " + aac,
 	"mp3":        picture + " " + sound + " -t 20 -g 50 -b:v 400k " + x264 + " -c:a libmp3lame -ar 44100",
 	"nellymoser": legacyPicture + " " + sound + " -t 12 -g 25 -c:v flv1 -c:a nellymoser -ar 22050 -ac 1",
 	"adpcm":      legacyPicture + " " + sound + " -t 12 -g 25 -c:v flashsv -c:a adpcm_swf -ar 22050 -ac 1",
 	"speex":      legacyPicture + " " + sound + " -t 12 -g 25 -c:v flv1 -c:a libspeex -ar 16000 -ac 1",
 }
+
+// irregular leaves out frames of a regular picture, by no simple rule.
+const irregular = "-f lavfi -i testsrc2=" + little + ",select=mod(n+1\\,7)*mod(n+1\\,5)*mod(n*n+3\\,11)"
 
 const legacyPicture = "-f lavfi -i testsrc2=size=160x96:rate=25"
 

@@ -340,7 +340,8 @@ func TestRecover(t *testing.T) {
 				t.Errorf("%v\n%s", err, b)
 			}
 			got := decode(t, web(t, h)+"/hls/live/cam/index.m3u8", "v")
-			same(t, "video", got, decode(t, sample(t), "v")[:len(got)])
+			n := len(got) - 3 // the last may lack what they refer to
+			same(t, "video", got[:n], decode(t, sample(t), "v")[:n])
 		})
 	}
 }

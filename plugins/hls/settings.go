@@ -33,6 +33,10 @@ const (
 // maxChunk bounds what a crash can cost.
 const maxChunk = time.Second
 
+// usualChunk leaves time for what the server holds back meanwhile, and for the
+// write.
+const usualChunk = maxChunk - mergeUsual - 100*time.Millisecond
+
 const maxSize = 1 << 60
 
 // readSettings reads the plugin's table.
@@ -90,5 +94,5 @@ func (s *settings) chunk() time.Duration {
 	if s.part > 0 {
 		return s.part
 	}
-	return maxChunk
+	return usualChunk
 }

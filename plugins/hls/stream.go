@@ -243,7 +243,7 @@ const rounding = 2 * time.Millisecond
 // (RFC 8216bis, 4.4.4.9), even if one more frame is too much.
 func (s *stream) chunkEnds(long time.Duration) bool {
 	if s.set.part == 0 {
-		return long+s.interval > maxChunk
+		return long+s.interval > usualChunk
 	}
 	return long+rounding >= s.set.part ||
 		long+s.interval > s.set.part+rounding && long >= s.set.part*85/100

@@ -25,26 +25,34 @@ const transportUnix = "http+unix"
 // plane is the server's socket for media and objects. Any goroutine may use
 // it.
 type plane struct {
-	token  string
-	client *http.Client
+	token string
+	// A connection that brought an object is no longer one of the server's
+	// loops, which alone serve media: each has its own.
+	media, objects *http.Client
 }
 
 func newPlane(d *pluginv1.DataPlane) *plane {
-	socket := d.GetSocket()
-	return &plane{token: d.GetToken(), client: &http.Client{Transport: &http.Transport{
+	return &plane{token: d.GetToken(), media: newClient(d.GetSocket(), true), objects: newClient(d.GetSocket(), false)}
+}
+
+// newClient speaks over a unix socket, once only if a request takes its
+// connection with it.
+func newClient(socket string, once bool) *http.Client {
+	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var dialer net.Dialer
 			return dialer.DialContext(ctx, "unix", socket)
 		},
 		DisableCompression:  true,
+		DisableKeepAlives:   once,
 		ReadBufferSize:      64 << 10,
 		MaxIdleConnsPerHost: 4,
-	}}}
+	}}
 }
 
-func (p *plane) close() { p.client.CloseIdleConnections() }
+func (p *plane) close() { p.objects.CloseIdleConnections() }
 
-func (p *plane) do(ctx context.Context, method, target string, header http.Header, body []byte) (*http.Response, error) {
+func (p *plane) do(ctx context.Context, client *http.Client, method, target string, header http.Header, body []byte) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, "http://millrace"+target, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -53,7 +61,7 @@ func (p *plane) do(ctx context.Context, method, target string, header http.Heade
 		r.Header = header
 	}
 	r.Header.Set("Authorization", "Bearer "+p.token)
-	return p.client.Do(r)
+	return client.Do(r)
 }
 
 // open begins to read a session; from 0 is the cached GOP.
@@ -65,7 +73,7 @@ func (p *plane) open(ctx context.Context, target, session string, from uint64) (
 		}
 		target += sep + "from=" + url.QueryEscape(session) + ":" + strconv.FormatUint(from, 10)
 	}
-	r, err := p.do(ctx, http.MethodGet, target, nil, nil)
+	r, err := p.do(ctx, p.media, http.MethodGet, target, nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open media: %w", err)
 	}

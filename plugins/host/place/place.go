@@ -109,7 +109,25 @@ func New(o Options) (*Namer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open data_dir: %w", err)
 	}
-	return &Namer{o: o, root: root, sessions: map[string]*session{}}, nil
+	n := &Namer{o: o, root: root, sessions: map[string]*session{}}
+	if err := n.checkTemplate(); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return n, nil
+}
+
+// checkTemplate finds at the start what would otherwise refuse each record:
+// fields that there are not, or not for every record.
+func (n *Namer) checkTemplate() error {
+	sample := sdk.RecordRequest{App: "app", Name: "name", Session: "s", Kind: "flv", Ext: ".flv", Started: time.Now()}
+	_, err := n.expand(n.o.Template, &record{name: "20060102_150405"}, "flv", sample)
+	if err == nil && strings.Contains(n.o.Template, "%") { // those of on_record
+		err = fmt.Errorf("%w: fields are written {name}, not %%name", ErrRefused)
+	}
+	if err != nil {
+		return fmt.Errorf("template %q of records: %w", n.o.Template, err)
+	}
+	return nil
 }
 
 // Close lets data_dir go.

@@ -236,6 +236,15 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
+func TestNewRefusesTemplates(t *testing.T) {
+	t.Parallel()
+	for _, template := range []string{"{kind}/{unknown}", "{app", "../{name}", "%kind/%app/%name", "{label.x}/{name}"} {
+		if _, err := New(Options{DataDir: t.TempDir(), Template: template}); !errors.Is(err, ErrRefused) {
+			t.Errorf("%q: %v", template, err)
+		}
+	}
+}
+
 func FuzzTemplate(f *testing.F) {
 	for _, s := range []string{DefaultTemplate, "{", "a/{label.x}/b", "../{name}", "/", "{kind}{app}", "a//b", "{year}-{month}-{day}/{hour}"} {
 		f.Add(s)

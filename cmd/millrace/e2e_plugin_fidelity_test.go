@@ -1,0 +1,18 @@
+package main_test
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+// TestRecordings publishes with B-frames and an irregular frame rate: each
+// frame is in each record, and in no other time than in the source.
+func TestRecordings(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	srv := startRecording(t, recording(dir, recorderNames...))
+	file := source(t, "irregular")
+	want := decoded(t, file, "va")
+	publishOnce(t, srv.rtmpURL("live/x"), file, nil, nil).succeed(t)
+	waitRecords(t, filepath.Join(dir, "data"), "live/x", 1, recorderNames...)[0].check(t, want)
+}
