@@ -32,7 +32,7 @@ func newPublisher(h *rtmpConn, k stream.Key, ev rtmp.EventPublish, v event.Verdi
 	}
 	pub, err := c.engine.options.Streams.Publish(k, stream.Publisher{
 		Peer: c.peer.Addr().String(), Query: ev.Query,
-		ID: c.idString(), Protocol: string(c.protocol), RemoteAddr: c.peer.String(),
+		ID: c.idString(), Protocol: c.spoken(string(c.protocol)), RemoteAddr: c.peer.String(),
 		Labels: v.Labels, Record: v.Record,
 		TCURL: h.tcURL, PageURL: h.pageURL, FlashVer: h.flashVer,
 		Evict:    func(reason string) { c.loop.post(func() { h.evicted(p, reason) }) },

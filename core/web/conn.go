@@ -18,10 +18,17 @@ type conn struct {
 	served bool     // a request has come to the handler; requests come in turn
 }
 
-type connKey struct{}
+type (
+	connKey      struct{}
+	admissionKey struct{}
+)
 
-// withConn is http.Server.ConnContext: it leads from a request to its conn.
+// withConn is http.Server.ConnContext: it leads from a request to its conn, and
+// to what was decided about one that speaks HTTP/2.
 func withConn(ctx context.Context, c net.Conn) context.Context {
+	if _, ok := c.(*conn); !ok {
+		return context.WithValue(ctx, admissionKey{}, new(admission))
+	}
 	return context.WithValue(ctx, connKey{}, c)
 }
 
