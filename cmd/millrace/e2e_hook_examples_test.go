@@ -132,7 +132,7 @@ func TestExampleRecordSome(t *testing.T) {
 	for _, path := range []string{"archive/x", "archive/test1", "preview/x", "live/x"} {
 		srv.feed(t, path, sourceTags(t, "av"))
 	}
-	want := "flv/archive/" + time.Now().Format("2006/01/02") + "/x_"
+	want := "flv/archive/x/day-" + time.Now().Format("2006-01-02-")
 	has := func() (wanted, other bool) {
 		for _, f := range files(t, srv.data) {
 			wanted = wanted || strings.HasPrefix(f, want)
