@@ -110,3 +110,23 @@ func TestHookReload(t *testing.T) {
 	}
 	nextThat(t, srv.watch(t, "rtmp", "live/x", nil), "a keyframe by the old script", tag.isKeyframe)
 }
+
+// TestHookTick has a script look at the streams, and end some.
+func TestHookTick(t *testing.T) {
+	t.Parallel()
+	srv := startHooked(t, `
+function on_publish(s) return { labels = { user = s.params.user } } end
+function on_tick()
+  for _, s in ipairs(millrace.streams()) do
+    if s.labels.user == "bad" and s.duration > 1 and s.bytes_in > 0 then millrace.kick(s.stream_id, "banned") end
+  end
+end`, conf{"hooks.tick": `"200ms"`, "stream.reconnect_grace": `"0s"`})
+	good, bad := srv.feed(t, "live/x?user=ann", sourceTags(t, "av")), srv.feed(t, "live/y?user=bad", sourceTags(t, "av"))
+	eventually(t, "one publisher is kicked", bad.isGone)
+	if len(bad.said) == 0 || bad.said[len(bad.said)-1].description != "banned" {
+		t.Errorf("the publisher was told %+v", bad.said)
+	}
+	if good.isGone() {
+		t.Error("so was the other")
+	}
+}
