@@ -315,6 +315,7 @@ func (s *Server) shutdown(web *part) error {
 	case <-ctx.Done():
 		err = s.web.Close()
 	}
+	s.gate.End("server is shutting down")
 	err = errors.Join(err, s.engine.Close())
 	if s.certs != nil {
 		err = errors.Join(err, s.certs.Close())

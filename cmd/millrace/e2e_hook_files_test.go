@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // TestHookFiles has viewers of files decided about, counted, kicked, and told
@@ -67,7 +69,9 @@ end`, nil)
 			t.Errorf("kick: %d %s", status, body)
 		}
 	}
-	srv.called(t, "on_stop", func(e map[string]any) bool { return e["reason"] == "enough" && e["protocol"] == "hls" && e["bytes_out"] != nil })
+	srv.called(t, "on_stop", func(e map[string]any) bool {
+		return e["reason"] == "enough" && e["protocol"] == "hls" && e["bytes_out"] != nil
+	})
 	if status, body := fetch(t, root+"/hls/live/x/20260101_000000/"+segment); status != http.StatusForbidden || !strings.Contains(body, "enough") {
 		t.Errorf("after the kick: %d %s", status, body)
 	}
@@ -118,4 +122,57 @@ function on_request(q) return { headers = { ["X-Hook"] = q.remote_addr } } end`,
 	if n != 2 {
 		t.Errorf("on_connect ran %d times", n)
 	}
+}
+
+// TestHookChromium plays live HLS, parts and all, and recordings of each kind in
+// a browser, through a gate that asks about each viewer once.
+func TestHookChromium(t *testing.T) {
+	t.Parallel()
+	heavy(t)
+	srv := startHooked(t, `
+function on_play(v) return { rate = "4m" } end
+function on_stop(v) end`, withPlugin(t, "hls", "millrace-hls", nil))
+	recordings(t, srv.data)
+	srv.feed(t, "live/x", sourceTags(t, "av"))
+	srv.waitStream(t, "live/x")
+	eventually(t, "the playlist is there", func() bool {
+		status, _ := fetch(t, "http://"+srv.http[0]+"/hls/live/x/index.m3u8")
+		return status == http.StatusOK
+	})
+	for _, c := range []struct{ name, page, protocol string }{
+		{"live", "?stream=live/x&via=hls", "hls"},
+		{"mp4", "mp4.html?stream=live/cam", "mp4"},
+		{"flv", "video.html?stream=live/cam", "flv"},
+		{"hls", "play.html?url=/hls/live/cam/20261121_120000/index.m3u8", "hls"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx := startChromium(t)
+			before := srv.callCount(t, "on_play")
+			if err := chromedp.Run(ctx, chromedp.Navigate("http://"+srv.http[0]+"/"+c.page), chromedp.WaitReady("#video")); err != nil {
+				t.Fatalf("open the page: %v", err)
+			}
+			first := waitPicture(t, ctx, picture0)
+			waitPicture(t, ctx, func(p pictureState) bool { return p.Time > first.Time+4 && p.Decoded > first.Decoded })
+			if n := srv.callCount(t, "on_play") - before; n != 1 {
+				t.Errorf("on_play ran %d times", n)
+			}
+			found := false
+			for _, v := range srv.clients(t, "player") {
+				found = found || v.Protocol == c.protocol && v.BytesOut > 10_000
+			}
+			if !found {
+				t.Errorf("no such viewer among %+v", srv.clients(t, "player"))
+			}
+		})
+	}
+}
+
+// callCount is how often a hook was called.
+func (h *hooked) callCount(t *testing.T, hook string) int {
+	t.Helper()
+	log, err := os.ReadFile(h.calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(log), `"hook":"`+hook+`"`)
 }

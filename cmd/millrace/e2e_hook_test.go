@@ -120,23 +120,23 @@ func (h *hooked) refusedWatch(t *testing.T, path string, via ...string) {
 	}
 }
 
-// builtRecorder is the program of the FLV recorder.
-var builtRecorder = sync.OnceValues(func() (string, error) {
-	bin := filepath.Join(world.dir, "millrace-flv-recorder")
-	if out, err := exec.Command("go", "build", "-o", bin, "../millrace-flv-recorder").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the recorder: %w\n%s", err, out)
+// builtPlugins are the programs of the recorders.
+var builtPlugins = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("go", "build", "-o", world.dir, "../millrace-flv-recorder", "../millrace-hls").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build the plugins: %w\n%s", err, out)
 	}
-	return bin, nil
+	return world.dir, nil
 })
 
-// withRecorder is the configuration of an FLV recorder.
-func withRecorder(t *testing.T, more conf) conf {
+// withPlugin is the configuration of a server with a plugin.
+func withPlugin(t *testing.T, table, program string, more conf) conf {
 	t.Helper()
-	bin, err := builtRecorder()
+	dir, err := builtPlugins()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := conf{"plugins.flv.enabled": "true", "plugins.flv.command": strconv.Quote(bin)}
+	c := conf{"plugins." + table + ".enabled": "true", "plugins." + table + ".command": strconv.Quote(filepath.Join(dir, program))}
 	for k, v := range more {
 		c[k] = v
 	}
@@ -172,7 +172,7 @@ func TestHookRefuses(t *testing.T) {
 	srv := startHooked(t, `function on_publish(s)
   if s.params.key ~= "good" then return false, "no key, no stream" end
   return true
-end`, withRecorder(t, conf{"plugin_socket.path": strconv.Quote(socket), "plugin_socket.token": `"sesame"`, "stream.play_wait": `"2s"`}))
+end`, withPlugin(t, "flv", "millrace-flv-recorder", conf{"plugin_socket.path": strconv.Quote(socket), "plugin_socket.token": `"sesame"`, "stream.play_wait": `"2s"`}))
 	srv.waitLog(t, map[string]string{"msg": "plugin is running"})
 	events := curlSocket(t, socket, "/events?names=on_stream_start,on_unpublish,on_codec")
 	out, err := events.StdoutPipe()

@@ -1,10 +1,6 @@
 package gate
 
-import (
-	"time"
-
-	"github.com/millrace/millrace/core/event"
-)
+import "github.com/millrace/millrace/core/event"
 
 // began tells of a new viewer.
 func (g *Gate) began(s *session) {
@@ -16,14 +12,14 @@ func (g *Gate) began(s *session) {
 }
 
 // tellEnd tells that a viewer has ended.
-func (g *Gate) tellEnd(s *session, reason string) {
+func (g *Gate) tellEnd(e end) {
+	s := e.session
 	ev := s.asked
-	ev.Event, ev.Time, ev.Reason, ev.BytesOut = event.Stop, g.options.Now(), reason, s.bytes.Load()
-	took := s.last.Sub(s.since).Round(time.Millisecond)
-	ev.Duration = took.Seconds()
+	ev.Event, ev.Time, ev.Reason, ev.BytesOut = event.Stop, g.options.Now(), e.reason, s.bytes.Load()
+	ev.Duration = e.took.Seconds()
 	g.log.Info("viewer left", "event", ev.Event, event.ClientID, s.id, event.Protocol, s.protocol,
-		event.RemoteAddr, ev.RemoteAddr, event.Stream, ev.StreamID, event.Reason, reason,
-		event.BytesOut, ev.BytesOut, event.Duration, took.String())
+		event.RemoteAddr, ev.RemoteAddr, event.Stream, ev.StreamID, event.Reason, e.reason,
+		event.BytesOut, ev.BytesOut, event.Duration, e.took.String())
 	g.notify(&ev)
 }
 

@@ -195,33 +195,51 @@ func (g *Gate) drop(s *session) {
 // three target durations. To be called about once a second.
 func (g *Gate) Sweep() {
 	now := g.options.Now()
-	type end struct {
-		s      *session
-		reason string
-	}
 	var ends []end
 	g.mu.Lock()
 	for _, s := range g.sessions {
 		switch over := s.over.Load(); {
 		case !s.isDecided():
 		case over != nil:
-			ends = append(ends, end{s, *over})
+			ends = append(ends, s.end(*over))
 		case !s.until.IsZero() && !now.Before(s.until):
 			s.finish("the time to watch is over")
-			ends = append(ends, end{s, *s.over.Load()})
+			ends = append(ends, s.end(*s.over.Load()))
 		case s.active == 0 && now.Sub(s.last) > 3*s.target:
-			ends = append(ends, end{s, "no request for three target durations"})
+			ends = append(ends, s.end("no request for three target durations"))
 		}
 	}
 	for _, e := range ends {
-		g.drop(e.s)
-		g.retire(e.s, now)
+		g.drop(e.session)
+		g.retire(e.session, now)
 	}
 	g.expire(now)
 	g.mu.Unlock()
 	for _, e := range ends {
-		g.tellEnd(e.s, e.reason)
+		g.tellEnd(e)
 	}
+}
+
+// end is how a session has ended.
+type end struct {
+	session *session
+	reason  string
+	took    time.Duration // from its first request to the end of its last
+}
+
+// end is called under the Gate's mu.
+func (s *session) end(reason string) end {
+	return end{s, reason, s.last.Sub(s.since).Round(time.Millisecond)}
+}
+
+// End ends all sessions for reason.
+func (g *Gate) End(reason string) {
+	g.mu.Lock()
+	for _, s := range g.sessions {
+		s.finish(reason)
+	}
+	g.mu.Unlock()
+	g.Sweep()
 }
 
 func (s *session) isDecided() bool {
