@@ -23,6 +23,7 @@ func (s *Server) Stats() admin.Stats {
 	s.streams.Budgets(func(owner string, b *stream.Budget) { out.PluginBacklog[owner] = b.Held() })
 	viewers := s.streamStats(&out)
 	out.Protocols = protocolStats(net, viewers)
+	s.sessionStats(out.Protocols)
 	for _, l := range net.Loops {
 		out.Loops = append(out.Loops, loopStats(l))
 		out.IngestToSocket = addHistograms(out.IngestToSocket, histogram(l.Latency))

@@ -7,13 +7,12 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/core/event"
-	"github.com/millrace/millrace/core/netloop"
 	"github.com/millrace/millrace/core/object"
 	"github.com/millrace/millrace/core/web"
 )
 
-// sweepInterval is how often the memory of objects whose time is over is
-// given back.
+// sweepInterval is how often the memory of objects whose time is over is given
+// back, and viewing sessions are looked after.
 const sweepInterval = time.Second
 
 // Objects is the store from which the loops serve playlists and segments. Who
@@ -61,14 +60,7 @@ func (s *Server) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 			s.objects.Sweep()
+			s.gate.Sweep()
 		}
 	}
-}
-
-// net are the loops' settings. With a gate, all of what it guards goes through
-// net/http: it may run scripts, for which a loop has no time.
-func (l Live) net() netloop.Settings {
-	n := l.Net
-	n.ObjectsByHTTP = l.Web.Gate != nil
-	return n
 }

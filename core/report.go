@@ -2,9 +2,11 @@ package core
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/millrace/millrace/core/admin"
 	"github.com/millrace/millrace/core/stream"
 )
 
@@ -101,13 +103,16 @@ type statistics struct {
 	dropped uint64
 }
 
+// watchable are the protocols that have viewers.
+var watchable = slices.Concat(stream.Protocols[:], []string{admin.ProtocolHLS, admin.ProtocolMP4, admin.ProtocolFLV})
+
 // statistics logs one line about the time since last.
 func (s *Server) statistics(last statistics, now time.Time) statistics {
 	all := s.Stats()
 	next := statistics{at: now, dropped: all.FramesDroppedLag + all.FramesDroppedGap}
 	var viewers int64
 	attrs := []any{"publishers", all.Publishers, "streams", all.StreamsLive + all.StreamsLost}
-	for _, p := range stream.Protocols {
+	for _, p := range watchable {
 		ps := all.Protocols[p]
 		viewers += ps.Viewers
 		next.in += ps.BytesIn

@@ -19,6 +19,7 @@ import (
 	"github.com/millrace/millrace/core/admin"
 	"github.com/millrace/millrace/core/certificate"
 	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/gate"
 	"github.com/millrace/millrace/core/httpflv"
 	"github.com/millrace/millrace/core/netloop"
 	"github.com/millrace/millrace/core/object"
@@ -80,6 +81,7 @@ type Server struct {
 	engine  *netloop.Engine
 	handoff *web.Handoff
 	web     *web.Server
+	gate    *gate.Gate
 	admin   *admin.Admin
 	lns     []*netloop.Listener
 	hub     hub
@@ -103,6 +105,7 @@ func New(o Options) (*Server, error) {
 	if h := o.Hooks; h != nil {
 		s.hub.subscribe(h.Wants, func(e event.Event) { h.Notify(&e) })
 	}
+	s.gate = s.newGate()
 	if err := s.start(); err != nil {
 		s.abort()
 		return nil, err
@@ -116,7 +119,7 @@ func (s *Server) start() error {
 	}
 	o := netloop.Options{
 		Logger: s.log, Loops: s.options.Loops, ChunkSize: s.options.ChunkSize,
-		Streams: s.streams, Settings: s.options.Live.net(),
+		Streams: s.streams, Settings: s.netSettings(&s.options.Live),
 		Events: &s.hub, Decider: s.options.Hooks, Grant: s.grant, PluginHTTP: s.deliverPlugin,
 		Objects: s.objects, HTTP: s.handoff.Deliver, HTTP2: s.handoff.DeliverTLS, Reserved: httpflv.Reserved,
 	}
@@ -148,7 +151,7 @@ func (s *Server) startWeb() (err error) {
 	s.handoff = web.NewHandoff(&net.TCPAddr{})
 	limits := s.options.Live.Net.Limits
 	s.web, err = web.New(web.Options{
-		Logger: s.log, Handoff: s.handoff, Settings: s.options.Live.Web,
+		Logger: s.log, Handoff: s.handoff, Settings: s.webSettings(&s.options.Live),
 		Streams: s.list, Objects: s.objects, IsLive: s.isLive,
 		ReturnToLoop: func(c net.Conn, prefix []byte, remote net.Addr) error {
 			return s.engine.Return(c, prefix, remote)
@@ -234,7 +237,7 @@ func (s *Server) abort() {
 // Apply puts live options in force. After an error the old ones stay, all of
 // them.
 func (s *Server) Apply(l Live) error {
-	if err := s.web.Apply(l.Web); err != nil {
+	if err := s.web.Apply(s.webSettings(&l)); err != nil {
 		return fmt.Errorf("apply http settings: %w", err)
 	}
 	if s.certs != nil {
@@ -242,7 +245,7 @@ func (s *Server) Apply(l Live) error {
 			return errors.Join(err, s.web.Apply(s.live.Load().Web))
 		}
 	}
-	s.engine.SetSettings(l.net())
+	s.engine.SetSettings(s.netSettings(&l))
 	s.streams.SetOptions(l.Streams)
 	s.live.Store(&l)
 	return nil
@@ -325,6 +328,7 @@ func (s *Server) shutdown(web *part) error {
 	case <-ctx.Done():
 		err = s.web.Close()
 	}
+	s.gate.End("server is shutting down")
 	err = errors.Join(err, s.engine.Close())
 	if s.certs != nil {
 		err = errors.Join(err, s.certs.Close())

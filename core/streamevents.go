@@ -45,11 +45,14 @@ func (s *Server) tell(n stream.Notice) {
 }
 
 // StreamEvents are the live streams, each as its on_stream_start and its newest
-// on_codec describe it. Any goroutine.
+// on_codec describe it, with its bytes and its duration so far. Any goroutine.
 func (s *Server) StreamEvents() []event.Event {
 	var all []event.Event
 	s.streams.Each(func(st *stream.Stream) bool {
-		all = append(all, streamEvent(event.StreamStart, st, st.Info().Publisher))
+		e := streamEvent(event.StreamStart, st, st.Info().Publisher)
+		e.BytesIn, e.BytesOut = st.Counters().BytesIn.Load(), st.Counters().BytesOut.Load()
+		e.Duration = e.Time.Sub(st.Started).Round(time.Millisecond).Seconds()
+		all = append(all, e)
 		return true
 	})
 	return all

@@ -15,8 +15,9 @@ var _ admin.Server = (*Server)(nil)
 // Streams is the API's list of streams.
 func (s *Server) Streams() []admin.StreamStatus {
 	var all []admin.StreamStatus
+	files := s.fileViewers()
 	s.streams.Each(func(st *stream.Stream) bool {
-		all = append(all, s.streamStatus(st.Info()))
+		all = append(all, s.streamStatus(st.Info(), files))
 		return true
 	})
 	return all
@@ -28,23 +29,21 @@ func (s *Server) Stream(app, name string) (admin.StreamStatus, bool) {
 	if st == nil {
 		return admin.StreamStatus{}, false
 	}
-	return s.streamStatus(st.Info()), true
+	return s.streamStatus(st.Info(), s.fileViewers()), true
 }
 
-func (s *Server) streamStatus(i stream.Info) admin.StreamStatus {
+func (s *Server) streamStatus(i stream.Info, files fileViewers) admin.StreamStatus {
 	st := admin.StreamStatus{
 		App: i.Key.App, Name: i.Key.Name, State: admin.StateLive,
 		Video: videoStatus(i.State), Audio: audioStatus(i.State),
-		ViewersByProtocol: admin.ViewerCounts{
-			RTMP: int(i.Viewers[0]), HTTPFLV: int(i.Viewers[1]), WSFLV: int(i.Viewers[2]),
-		},
-		BytesIn: i.BytesIn, BytesOut: i.BytesOut, FramesIn: i.FramesIn,
+		ViewersByProtocol: viewerCounts(i, files),
+		BytesIn:           i.BytesIn, BytesOut: i.BytesOut, FramesIn: i.FramesIn,
 		BitrateKbps:          s.rates.kbps(i.ID),
 		TimestampCorrections: i.Corrections, DroppedFrames: i.Dropped,
 		RingBytes: i.RingBytes, RingFrames: i.RingFrames, GOPFrames: i.GOPFrames,
 		Session: i.Session, Since: s.wall(i.Since),
 	}
-	st.Viewers = st.ViewersByProtocol.RTMP + st.ViewersByProtocol.HTTPFLV + st.ViewersByProtocol.WSFLV
+	st.Viewers = st.ViewersByProtocol.Sum()
 	if i.Lost {
 		st.State = admin.StateLost
 		return st
@@ -62,22 +61,23 @@ func (s *Server) wall(ns int64) time.Time {
 // list is what the pages show.
 func (s *Server) list() []web.StreamInfo {
 	var all []web.StreamInfo
+	files := s.fileViewers()
 	s.streams.Each(func(st *stream.Stream) bool {
 		i := st.Info()
 		if !i.State.HasVideo && !i.State.HasAudio {
 			return true // nothing to watch yet
 		}
-		all = append(all, s.streamInfo(i))
+		all = append(all, s.streamInfo(i, files))
 		return true
 	})
 	return all
 }
 
-func (s *Server) streamInfo(i stream.Info) web.StreamInfo {
+func (s *Server) streamInfo(i stream.Info, files fileViewers) web.StreamInfo {
 	w := web.StreamInfo{
 		App: i.Key.App, Name: i.Key.Name, Since: s.wall(i.Since),
 		BitrateKbps: int(s.rates.kbps(i.ID)), FPS: s.rates.fps(i.ID),
-		Viewers: int(i.Viewers[0] + i.Viewers[1] + i.Viewers[2]),
+		Viewers: viewerCounts(i, files).Sum(),
 	}
 	if v := videoStatus(i.State); v != nil {
 		w.Video, w.Width, w.Height = v.Codec, v.Width, v.Height
@@ -88,7 +88,7 @@ func (s *Server) streamInfo(i stream.Info) web.StreamInfo {
 	return w
 }
 
-// Clients is the API's list of connections.
+// Clients is the API's list of connections and viewing sessions.
 func (s *Server) Clients(ctx context.Context) ([]admin.ClientStatus, error) {
 	found, err := s.engine.Clients(ctx)
 	if err != nil {
@@ -97,6 +97,9 @@ func (s *Server) Clients(ctx context.Context) ([]admin.ClientStatus, error) {
 	all := make([]admin.ClientStatus, len(found))
 	for i, c := range found {
 		all[i] = s.clientStatus(c)
+	}
+	for _, v := range s.gate.Sessions() {
+		all = append(all, fileClient(v))
 	}
 	return all, nil
 }
@@ -117,8 +120,11 @@ func (s *Server) KickStream(app, name, reason string) bool {
 	return st != nil && st.Kick(reason)
 }
 
-// KickClient ends a connection.
+// KickClient ends a connection or a viewing session.
 func (s *Server) KickClient(ctx context.Context, id, reason string) (bool, error) {
+	if s.gate.Kick(id, reason) {
+		return true, nil
+	}
 	return s.engine.Kick(ctx, id, reason)
 }
 

@@ -190,9 +190,9 @@ func TestFaultsAreOff(t *testing.T) {
 	o.does(0, "stall-plugin flv", "debug", "stall-plugin", "flv", "--for", "10ms")
 }
 
-// TestRecordings stops and starts a stream's recording by the API, then
+// TestRecordingsByCommand stops and starts a stream's recording by the API, then
 // verifies, breaks and mends what came of it by the commands.
-func TestRecordings(t *testing.T) {
+func TestRecordingsByCommand(t *testing.T) {
 	t.Parallel()
 	o := startOperated(t, nil)
 	feed := o.srv.feed(t, "live/deep/x", sourceTags(t, "small"))

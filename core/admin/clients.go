@@ -66,7 +66,7 @@ func parseFilter(q url.Values) (clientFilter, error) {
 	if err := oneOf("role", f.role, RolePublisher, RolePlayer, RoleWaiting, RoleIdle, RolePlugin); err != nil {
 		return f, err
 	}
-	return f, oneOf("protocol", f.protocol, ProtocolRTMP, ProtocolHTTPFLV, ProtocolWSFLV, ProtocolHTTP, ProtocolPlugin)
+	return f, oneOf("protocol", f.protocol, ProtocolRTMP, ProtocolHTTPFLV, ProtocolWSFLV, ProtocolHTTP, ProtocolPlugin, ProtocolHLS, ProtocolMP4, ProtocolFLV)
 }
 
 func oneOf(key, value string, allowed ...string) error {

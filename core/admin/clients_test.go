@@ -54,8 +54,8 @@ func TestClientsRefused(t *testing.T) {
 	h := newHandlerFor(newFake())
 	wantJSON(t, get(h, "/api/v1/clients?role=viewer"), 400,
 		`{"error":"role \"viewer\" is not one of publisher, player, waiting, idle, plugin"}`)
-	wantJSON(t, get(h, "/api/v1/clients?protocol=hls"), 400,
-		`{"error":"protocol \"hls\" is not one of rtmp, http-flv, ws-flv, http, plugin"}`)
+	wantJSON(t, get(h, "/api/v1/clients?protocol=dash"), 400,
+		`{"error":"protocol \"dash\" is not one of rtmp, http-flv, ws-flv, http, plugin, hls, mp4, flv"}`)
 
 	stuck := newFake()
 	stuck.clientsErr = errors.New("loop 1 is stuck")

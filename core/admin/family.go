@@ -64,7 +64,7 @@ func connectionFamilies() []family {
 			perProtocol(func(p ProtocolStats) float64 { return float64(p.BytesIn) })},
 		{"millrace_bytes_out_total", counter, protocol, "Bytes that sockets took.",
 			perProtocol(func(p ProtocolStats) float64 { return float64(p.BytesOut) })},
-		{"millrace_viewers", gauge, protocol, "Viewers of live streams.", readViewers},
+		{"millrace_viewers", gauge, protocol, "Viewers of live streams, playlists and recordings.", readViewers},
 		{"millrace_waiting_viewers", gauge, nil, "Viewers that wait for a publisher, and requests that wait for an object.",
 			single(func(s *Stats) float64 { return float64(s.WaitingViewers) })},
 	}

@@ -28,7 +28,7 @@ func (a *api) routes() []route {
 		{"GET", "/api/v1/streams", "all streams", a.getStreams},
 		{"GET", "/api/v1/streams/{stream...}", "one stream; app may contain slashes", a.getStream},
 		{"DELETE", "/api/v1/streams/{stream...}", "end its publisher; ?reason=", a.kickStream},
-		{"GET", "/api/v1/clients", "all connections; ?role= ?app= ?name= ?protocol= narrow the list", a.getClients},
+		{"GET", "/api/v1/clients", "all connections and viewing sessions of files; ?role= ?app= ?name= ?protocol= narrow the list", a.getClients},
 		{"DELETE", "/api/v1/clients/{id}", "end one connection; ?reason=", a.kickClient},
 		{"POST", "/api/v1/config/reload", "read the configuration again", a.reload},
 		{"GET", "/api/v1/version", "version of the server", a.getVersion},

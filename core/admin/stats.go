@@ -51,7 +51,8 @@ type Stats struct {
 
 // ProtocolStats is what is counted per protocol. A connection counts under
 // the protocol that it speaks: an HTTP connection that becomes a viewer moves
-// to its new protocol, and counts as opened there too.
+// to its new protocol, and counts as opened there too. Viewing sessions of
+// files are viewers without a connection of their own.
 type ProtocolStats struct {
 	Connections int64  // open now
 	Opened      uint64 // since the start

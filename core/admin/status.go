@@ -15,6 +15,10 @@ const (
 	ProtocolWSFLV   = "ws-flv"
 	ProtocolHTTP    = "http"
 	ProtocolPlugin  = "plugin" // on the plugins' unix socket
+	// Viewing sessions of playlists and recordings, which are no connections.
+	ProtocolHLS = "hls"
+	ProtocolMP4 = "mp4"
+	ProtocolFLV = "flv"
 )
 
 // The roles of a connection. Waiting is a player whose stream has no
@@ -80,7 +84,13 @@ type ViewerCounts struct {
 	RTMP    int `json:"rtmp"`
 	HTTPFLV int `json:"http-flv"`
 	WSFLV   int `json:"ws-flv"`
+	HLS     int `json:"hls"`
+	MP4     int `json:"mp4"`
+	FLV     int `json:"flv"` // of recordings
 }
+
+// Sum is the number of all viewers.
+func (c ViewerCounts) Sum() int { return c.RTMP + c.HTTPFLV + c.WSFLV + c.HLS + c.MP4 + c.FLV }
 
 // ClientStatus is one connection as the API shows it. Fields that do not
 // apply to its role are zero.

@@ -2,7 +2,11 @@ package netloop
 
 import (
 	"fmt"
+	"net"
 	"testing"
+
+	"github.com/millrace/millrace/core/event"
+	"github.com/millrace/millrace/core/stream"
 )
 
 // BenchmarkFanout is a frame's way from the ring to all its viewers' sockets.
@@ -27,6 +31,35 @@ func formName(f form) string {
 		return fmt.Sprintf("rtmp-%d", f.streamID)
 	}
 	return []string{"", "http-1.1", "http-1.0", "websocket"}[f.kind]
+}
+
+// BenchmarkJoin is a viewer's way from its request to the answer's head, with
+// nobody to decide, with somebody who has no hook for it, and with one whose
+// hook lets everybody in.
+func BenchmarkJoin(b *testing.B) {
+	for name, decider := range map[string]event.Decider{
+		"nobody": nil, "no hook": rule("on_none", nil), "hook": rule(event.Play, func(event.Event) event.Verdict { return allowed }),
+	} {
+		b.Run(name, func(b *testing.B) {
+			r := newRig(b, func(o *Options, _ *stream.Options) { o.Decider = decider })
+			r.start("live/a")
+			answer := make([]byte, 512)
+			for b.Loop() {
+				c, err := net.Dial("tcp", r.http.Addr().String())
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := c.Write([]byte("GET /live/a.flv HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := c.Read(answer); err != nil {
+					b.Fatal(err)
+				}
+				_ = c.(*net.TCPConn).SetLinger(0) // or the ports run out
+				c.Close()
+			}
+		})
+	}
 }
 
 // BenchmarkVisit is a visit to a viewer that has nothing to get.

@@ -64,6 +64,9 @@ type conn struct {
 	reason            string // why it ends, for people; the first one counts
 	// whole, of a tunnel, is set once all was sent that is to be.
 	whole *atomic.Bool
+	// rate, of a tunnel, is what its far end keeps to: its own socket is not
+	// the client's.
+	rate *atomic.Int64
 	// inCallback: gnet closes it when the callback returns. finishing: it is
 	// shut down once out is empty. dead: nothing may be done with it.
 	// lent: net/http has it now.

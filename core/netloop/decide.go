@@ -83,7 +83,11 @@ func (c *conn) endIn(d time.Duration, reason string) {
 
 // pace has the kernel send at most rate bytes a second; 0 is no limit.
 func (c *conn) pace(rate int64) {
-	if rate > 0 {
+	switch {
+	case rate <= 0:
+	case c.rate != nil:
+		c.rate.Store(rate)
+	default:
 		_ = unix.SetsockoptUint64(c.fd, unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE, uint64(rate))
 	}
 }

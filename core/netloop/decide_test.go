@@ -273,3 +273,39 @@ func TestVerdictGoesAlong(t *testing.T) {
 		}
 	})
 }
+
+// TestForsake ends the session of a publisher that comes back and is refused,
+// or is called otherwise than before.
+func TestForsake(t *testing.T) {
+	t.Parallel()
+	j := rule(event.Publish, func(e event.Event) event.Verdict {
+		switch e.Name {
+		case "a":
+			return event.Verdict{Reason: "no more"}
+		case "b":
+			return event.Verdict{Allow: true, Name: "b-2"}
+		}
+		return event.Verdict{Allow: true, Name: e.Name + "-1"}
+	})
+	r := newRig(t, j.with(), func(_ *Options, s *stream.Options) { s.ReconnectGrace = time.Minute })
+	publish := func(name string) *tape {
+		return r.rtmpDial(manner{}, connectTo("live"), command(0, 2, "createStream", nil), command(1, 3, "publish", nil, name, "live"))
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		f := r.publishAs("live/"+name+"-1", stream.Publisher{Asked: parseKey("live/" + name), Peer: "127.0.0.1"})
+		f.headers(1)
+		f.gop(3, 200)
+		f.pub.Close(false, "lost", r.engine.Now())
+		if s := r.streams.Lookup(parseKey("live/" + name + "-1")); s == nil || !s.Info().Lost {
+			t.Fatal("the stream is not there, or not lost")
+		}
+	}
+	publish("a").waitControl("onStatus NetStream.Publish.Denied")
+	publish("b").waitControl("onStatus NetStream.Publish.Start")
+	publish("c").waitControl("onStatus NetStream.Publish.Start")
+	for name, want := range map[string]bool{"a-1": false, "b-1": false, "b-2": true, "c-1": true} {
+		if s := r.streams.Lookup(parseKey("live/" + name)); (s != nil) != want || s != nil && s.Info().Lost {
+			t.Errorf("stream %s: %v", name, s)
+		}
+	}
+}

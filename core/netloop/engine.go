@@ -251,8 +251,12 @@ func (e *Engine) Return(nc net.Conn, prefix []byte, remote net.Addr) error {
 	}
 	c := newConn(e, protocolHTTP, loaned.ticket)
 	c.peer, c.via = loaned.peer, loaned.peer
-	c.prefix, c.bounds = prefix, loaned.bounds
+	c.prefix = prefix
 	c.handler = &httpConn{conn: c, connected: loaned.connected}
+	c.bounds, c.bytesIn, c.bytesOut = loaned.bounds, loaned.in.Load(), loaned.out.Load()
+	if loaned.ending != nil {
+		loaned.ending.Stop()
+	}
 	if s := loaned.secure; s != nil {
 		s.Detach()
 		c.tls = &tlsLayer{Conn: s}

@@ -1,6 +1,7 @@
 package netloop
 
 import (
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/core/event"
@@ -19,11 +20,15 @@ func (e *Engine) wanted(name string) bool {
 	return e.options.Events != nil && e.options.Events.Wants(name)
 }
 
-// tellViewer tells that a viewer has begun; query is that of its request.
+// tellViewer tells that a viewer has begun; query is that of its request,
+// which is kept for those who want to know of its end.
 func (e *Engine) tellViewer(v *viewer, query string) {
-	if e.wanted(event.ViewerStart) {
+	starts, stops := e.wanted(event.ViewerStart), e.wanted(event.Stop)
+	if starts || stops {
+		v.query = strings.Clone(query)
+	}
+	if starts {
 		ev := e.viewerEvent(event.ViewerStart, v)
-		ev.Params = event.Params(query)
 		e.options.Events.Notify(&ev)
 	}
 }
@@ -41,8 +46,8 @@ func (e *Engine) tellStop(v *viewer, reason string) {
 
 func (e *Engine) viewerEvent(name string, v *viewer) event.Event {
 	ev := v.conn.event(name)
-	ev.Protocol = v.conn.watchedBy()
-	ev.UserAgent = v.userAgent
+	ev.Protocol = v.conn.spoken(v.conn.watchedBy())
+	ev.UserAgent, ev.Params = v.userAgent, event.Params(v.query)
 	ofStream(&ev, v.cursor.Stream)
 	return ev
 }
@@ -70,8 +75,16 @@ func (c *conn) tellClose() {
 func (c *conn) event(name string) event.Event {
 	return event.Event{
 		Event: name, Time: time.Now(),
-		ClientID: c.idString(), Protocol: string(c.protocol), RemoteAddr: c.remote(),
+		ClientID: c.idString(), Protocol: c.spoken(string(c.protocol)), RemoteAddr: c.remote(),
 	}
+}
+
+// spoken is a protocol as events name it: RTMP over TLS has a name of its own.
+func (c *conn) spoken(protocol string) string {
+	if c.tls != nil && protocol == string(protocolRTMP) {
+		return "rtmps"
+	}
+	return protocol
 }
 
 func seconds(ns int64) float64 { return time.Duration(ns).Round(time.Millisecond).Seconds() }

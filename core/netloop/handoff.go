@@ -7,7 +7,9 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/secure"
 )
 
@@ -20,11 +22,17 @@ type loanedConn struct {
 	engine   *Engine
 	peer     netip.AddrPort
 	ticket   ticket
-	// connected and bounds are what was decided about it, for when it returns.
+	once     sync.Once
+	returned atomic.Bool
+
+	// What the loop knew of it: its on_close, and since when (ns) it was
+	// there; whether it was allowed, and until when.
+	about     event.Event
+	since     int64
 	connected bool
 	bounds    *bounds
-	once      sync.Once
-	returned  atomic.Bool
+	ending    *time.Timer // nil: it may stay
+	in, out   atomic.Uint64
 }
 
 // Close closes the connection, unless it has gone back to a loop.
@@ -37,8 +45,53 @@ func (c *loanedConn) Close() error {
 		}
 		err = c.Conn.Close()
 		c.engine.lost(c.ticket)
+		c.tellClose()
 	})
 	return err
+}
+
+// tellClose tells that the connection has ended.
+func (c *loanedConn) tellClose() {
+	if c.ending != nil {
+		c.ending.Stop()
+	}
+	if e := c.engine; e.wanted(event.Close) {
+		ev := c.about
+		ev.Event, ev.Time, ev.Reason = event.Close, time.Now(), "closed"
+		ev.BytesIn, ev.BytesOut, ev.Duration = c.in.Load(), c.out.Load(), seconds(e.Now()-c.since)
+		e.options.Events.Notify(&ev)
+	}
+}
+
+// Read counts what comes.
+func (c *loanedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.in.Add(uint64(max(n, 0)))
+	return n, err
+}
+
+// Write counts what goes.
+func (c *loanedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.out.Add(uint64(max(n, 0)))
+	return n, err
+}
+
+// SetReadDeadline keeps to the idle_timeout of on_connect.
+func (c *loanedConn) SetReadDeadline(t time.Time) error {
+	if b := c.bounds; b != nil && b.idle > 0 && !t.IsZero() {
+		if idle := time.Now().Add(b.idle); idle.Before(t) {
+			t = idle
+		}
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+// keepBounds has the connection end when on_connect said.
+func (c *loanedConn) keepBounds() {
+	if b := c.bounds; b != nil && b.until != 0 {
+		c.ending = time.AfterFunc(time.Duration(b.until-c.engine.Now()), func() { _ = c.Close() })
+	}
 }
 
 // RemoteAddr is the client's address, after PROXY protocol.
@@ -49,7 +102,11 @@ func (c *loanedConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.pe
 func (c *loanedConn) Secured() bool { return c.secure != nil }
 
 // ReadFrom lets a plain connection use sendfile.
-func (c *loanedConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
+func (c *loanedConn) ReadFrom(r io.Reader) (int64, error) {
+	n, err := io.Copy(c.Conn, r)
+	c.out.Add(uint64(n))
+	return n, err
+}
 
 // CloseWrite ends the sending side.
 func (c *loanedConn) CloseWrite() error {
@@ -75,7 +132,12 @@ func (h *httpConn) handOff() {
 		c.kill(causeServer, "hand over to net/http: "+err.Error())
 		return
 	}
-	lent := &loanedConn{engine: c.engine, peer: c.via, ticket: c.ticket, connected: h.connected, bounds: c.bounds}
+	lent := &loanedConn{
+		engine: c.engine, peer: c.via, ticket: c.ticket,
+		about: c.event(event.Close), since: c.since, connected: h.connected, bounds: c.bounds,
+	}
+	lent.in.Store(c.bytesIn)
+	lent.out.Store(c.bytesOut)
 	prefix := h.buf
 	c.ticket, h.buf, c.lent = ticket{}, nil, true
 	c.kill(causeServer, "went on to net/http")
@@ -120,6 +182,7 @@ func (c *loanedConn) lend(fd int, prefix []byte) {
 		c.secure.Attach(tcp)
 		c.Conn = c.secure.TLS()
 	}
+	c.keepBounds()
 	if err := c.engine.options.HTTP(c, prefix, c.RemoteAddr()); err != nil {
 		c.Close()
 	}

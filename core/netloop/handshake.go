@@ -201,7 +201,10 @@ func (e *Engine) lendH2(tcp *net.TCPConn, c *conn, s *secure.Conn) {
 	if stall := e.Settings().Viewers.StallTimeout; stall > 0 {
 		setUserTimeout(tcp, stall+userTimeoutMargin)
 	}
-	lent := &loanedConn{Conn: tcp, tcp: tcp, engine: e, peer: c.via, ticket: c.ticket}
+	lent := &loanedConn{
+		Conn: tcp, tcp: tcp, engine: e, peer: c.via, ticket: c.ticket,
+		about: event.Event{Protocol: string(protocolHTTP), RemoteAddr: c.via.String()}, since: e.Now(),
+	}
 	s.Attach(lent)
 	if err := e.options.HTTP2(s.TLS()); err != nil {
 		lent.Close()

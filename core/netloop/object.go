@@ -37,11 +37,15 @@ func (e *Engine) isObject(h httpflv.Head) bool {
 // first slash) from memory. Any goroutine.
 func (e *Engine) HasObject(path string) bool {
 	store := e.options.Objects
-	if store == nil || e.Settings().ObjectsByHTTP {
+	if store == nil {
 		return false
 	}
 	first, _, _ := strings.Cut(path, "/")
-	return e.reserved(first) && store.Has(path)
+	if !e.reserved(first) || !store.Has(path) {
+		return false
+	}
+	elsewhere := e.Settings().ObjectsByHTTP
+	return elsewhere == nil || !elsewhere()
 }
 
 // serveObject answers a request for which isObject holds, at once or when its

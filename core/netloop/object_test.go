@@ -168,7 +168,7 @@ func TestObjectsElsewhere(t *testing.T) {
 			t.Errorf("%s: %v", path, got)
 		}
 	}
-	r.change(func(s *Settings) { s.ObjectsByHTTP = true })
+	r.change(func(s *Settings) { s.ObjectsByHTTP = func() bool { return true } })
 	if r.engine.HasObject("hls/a/1.ts") {
 		t.Error("the loop passes the gate by")
 	}

@@ -31,8 +31,8 @@ func newPublisher(h *rtmpConn, k stream.Key, ev rtmp.EventPublish, v event.Verdi
 		p.bitrate.max = b.maxBitrate
 	}
 	pub, err := c.engine.options.Streams.Publish(k, stream.Publisher{
-		Peer: c.peer.Addr().String(), Query: ev.Query,
-		ID: c.idString(), Protocol: string(c.protocol), RemoteAddr: c.peer.String(),
+		Peer: c.peer.Addr().String(), Query: ev.Query, Asked: stream.Key{App: ev.App, Name: ev.Name},
+		ID: c.idString(), Protocol: c.spoken(string(c.protocol)), RemoteAddr: c.peer.String(),
 		Labels: v.Labels, Record: v.Record,
 		TCURL: h.tcURL, PageURL: h.pageURL, FlashVer: h.flashVer,
 		Evict:    func(reason string) { c.loop.post(func() { h.evicted(p, reason) }) },

@@ -175,11 +175,14 @@ func (h *rtmpConn) judged(ev rtmp.EventPublish, k stream.Key, v event.Verdict) {
 	if v.Name != "" {
 		k.Name = v.Name
 	}
-	if !v.Allow || k != asked {
-		// Should it be the one that a stream of the old name waits for, it
-		// does not come back.
-		c.engine.options.Streams.Forsake(asked, c.peer.Addr().String(), ev.Query, "its publisher was refused or renamed")
+	// Should it be the one that a stream waits for, it does not come back there
+	// if it may not, or is called otherwise now.
+	back := k
+	if !v.Allow {
+		back = stream.Key{}
 	}
+	c.engine.options.Streams.Forsake(stream.Publisher{Asked: asked, Peer: c.peer.Addr().String(), Query: ev.Query}, back,
+		"its publisher was refused or renamed")
 	if !v.Allow {
 		c.refused(event.Publish, asked, v)
 		h.refusePublish(ev.StreamID, rtmp.CodePublishDenied, asked, v.Reason)

@@ -18,9 +18,9 @@ type Settings struct {
 	CORS        httpflv.CORS
 	// TrustedProxies may tell a client's address in a header.
 	TrustedProxies []netip.Prefix
-	// ObjectsByHTTP leaves objects to net/http, where a gate decides who gets
-	// them.
-	ObjectsByHTTP bool
+	// ObjectsByHTTP reports whether objects are left to net/http, where a gate
+	// decides who gets them. Loops call it for each request; nil: never.
+	ObjectsByHTTP func() bool
 }
 
 // Limits are the bounds of connections.

@@ -212,7 +212,7 @@ var happenings = []struct {
 	}},
 	{"reload", false, func(m *meeting) {
 		m.change(func(s *Settings) {
-			s.ObjectsByHTTP, s.Limits.ConnectionBuffer, s.Limits.Waiting = true, 100, 0
+			s.ObjectsByHTTP, s.Limits.ConnectionBuffer, s.Limits.Waiting = func() bool { return true }, 100, 0
 			s.Viewers.StallTimeout, s.Viewers.MergeWindow, s.Viewers.MaxLag = time.Millisecond, time.Millisecond, time.Millisecond
 		})
 		m.decide()

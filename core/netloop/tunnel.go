@@ -20,6 +20,7 @@ type Tunnel struct {
 	net.Conn
 	raw    syscall.RawConn
 	whole  *atomic.Bool
+	rate   *atomic.Int64
 	engine *Engine
 	ticket ticket
 	once   sync.Once
@@ -48,7 +49,7 @@ func (e *Engine) Tunnel(request []byte, remote net.Addr, a *Admission) (*Tunnel,
 		return nil, err
 	}
 	c := newConn(e, protocolHTTP, inner)
-	c.peer, c.via, c.prefix, c.whole = peer, peer, request, t.whole
+	c.peer, c.via, c.prefix, c.whole, c.rate = peer, peer, request, t.whole, t.rate
 	own := a.bounds
 	c.bounds = &own
 	c.handler = &httpConn{conn: c, connected: true}
@@ -78,7 +79,7 @@ func newTunnel(e *Engine, t ticket) (*Tunnel, net.Conn, error) {
 		p.enroll.Close()
 		return nil, nil, fmt.Errorf("open tunnel: %w", err)
 	}
-	return &Tunnel{Conn: p.keep, raw: raw, whole: new(atomic.Bool), engine: e, ticket: t}, p.enroll, nil
+	return &Tunnel{Conn: p.keep, raw: raw, whole: new(atomic.Bool), rate: new(atomic.Int64), engine: e, ticket: t}, p.enroll, nil
 }
 
 // Close closes the tunnel; the loop takes that for its client's going.
@@ -90,6 +91,9 @@ func (t *Tunnel) Close() error {
 	})
 	return err
 }
+
+// Rate is how many bytes a second may go to the client; 0: any.
+func (t *Tunnel) Rate() int64 { return t.rate.Load() }
 
 // Whole reports, once a read has met the end, whether the loop had said all
 // that it wanted to.

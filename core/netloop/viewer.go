@@ -63,6 +63,7 @@ type viewer struct {
 	stopped     bool  // its end was told
 	since       int64 // ns
 	userAgent   string
+	query       string // of its request, if somebody wants to know
 	episode     episode
 	player      player
 }

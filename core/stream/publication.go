@@ -10,6 +10,8 @@ import (
 type Publisher struct {
 	// Peer is the remote IP address, Query the whole publish query.
 	Peer, Query string
+	// Asked is the key that it asked for: on_publish may have renamed it.
+	Asked Key
 	// ID, Protocol and RemoteAddr are for people.
 	ID, Protocol, RemoteAddr string
 	// TCURL, PageURL and FlashVer are what an RTMP client says of itself,

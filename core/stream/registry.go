@@ -298,14 +298,19 @@ func (s *Stream) Kick(reason string) bool {
 	return done
 }
 
-// Forsake ends the stream of k if it waits for a publisher that came from peer
-// with that query: it is known not to come back.
-func (r *Registry) Forsake(k Key, peer, query, reason string) {
-	if s := r.Lookup(k); s != nil {
-		s.finish(reason, func() bool {
-			return s.pub == nil && s.lastPublisher.Peer == peer && s.lastPublisher.Query == query
-		})
-	}
+// Forsake ends the streams, but that of except, that wait for a publisher that
+// asked for the same as pub, from the same peer with the same query: it is
+// known not to come back to them.
+func (r *Registry) Forsake(pub Publisher, except Key, reason string) {
+	r.Each(func(s *Stream) bool {
+		if s.Key != except {
+			s.finish(reason, func() bool {
+				last := &s.lastPublisher
+				return s.pub == nil && last.Asked == pub.Asked && last.Peer == pub.Peer && last.Query == pub.Query
+			})
+		}
+		return true
+	})
 }
 
 // Kick ends the stream at once if p feeds it still. It reports whether it did.

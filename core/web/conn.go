@@ -20,7 +20,8 @@ type conn struct {
 
 type connKey struct{}
 
-// withConn is http.Server.ConnContext: it leads from a request to its conn.
+// withConn is http.Server.ConnContext: it leads from a request to its conn, and
+// to what was decided about one that speaks HTTP/2.
 func withConn(ctx context.Context, c net.Conn) context.Context {
 	return withVisitor(context.WithValue(ctx, connKey{}, c), c)
 }

@@ -19,37 +19,15 @@ import (
 // (/mp4/live~eu/cam/…).
 var dataFolders = []string{"flv", "hls", "mp4"}
 
-// Gate decides who may read what is below /flv, /hls and /mp4. It is called on
-// request goroutines, concurrently, and may block as long as the request's
-// context lives.
-type Gate interface {
-	Check(r *http.Request) Decision
-}
-
-// Decision is a Gate's answer. The zero value lets the request pass.
-type Decision struct {
-	// Status, if not 0, is the refusal, such as 403.
-	Status int
-	Reason string // one line for the client
-}
-
 // serveData answers a request below one of the data folders: an object in
 // memory if there is one, otherwise a file.
 func (s *Server) serveData(w http.ResponseWriter, r *http.Request) {
-	settings := s.settings.Load()
-	if settings.Gate != nil {
-		if d := settings.Gate.Check(r); d.Status != 0 {
-			w.Header().Set("Cache-Control", "no-store")
-			fail(w, d.Status, "%s", d.Reason)
-			return
-		}
-	}
 	name := strings.TrimPrefix(r.URL.Path, "/")
 	if s.opts.Objects != nil && s.opts.Objects.Has(name) {
 		s.opts.Objects.Serve(w, r, name)
 		return
 	}
-	s.serveFile(w, r, settings.DataDir, name)
+	s.serveFile(w, r, s.settings.Load().DataDir, name)
 }
 
 // serveFile serves a file of data_dir. The folder is opened for each request,

@@ -276,6 +276,10 @@ func TestResumeGrowing(t *testing.T) {
 // gateFunc is a Gate.
 type gateFunc func(*http.Request) Decision
 
+func (f gateFunc) Active() bool { return true }
+
+func (f gateFunc) Connect(*http.Request) Decision { return Decision{} }
+
 func (f gateFunc) Check(r *http.Request) Decision { return f(r) }
 
 // TestGate is asked for files and objects alike.

@@ -20,6 +20,7 @@ func (s *Server) handler() http.Handler {
 		mux.HandleFunc("/"+folder+"/", s.serveData)
 	}
 	mux.HandleFunc("/", s.servePage)
+	guarded := s.guarded(mux)
 
 	return s.surviving(func(w http.ResponseWriter, r *http.Request) {
 		s.boundBody(w, r)
@@ -34,7 +35,7 @@ func (s *Server) handler() http.Handler {
 		case r.ProtoMajor > 1 && s.opts.Tunnel != nil && s.opts.IsLive(r):
 			s.relayLive(w, r, admission)
 		default:
-			s.route(mux, w, r)
+			s.route(guarded, w, r)
 		}
 	})
 }
@@ -51,14 +52,14 @@ func (s *Server) belongsToLoop(r *http.Request) bool {
 	return !first && s.opts.IsLive(r)
 }
 
-func (s *Server) route(mux http.Handler, w http.ResponseWriter, r *http.Request) {
+func (s *Server) route(next http.Handler, w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	cors := setCORS(w.Header(), s.settings.Load().CORSOrigins, r.Header.Get("Origin"))
 	if r.Method == http.MethodOptions {
 		answerOptions(w, cors)
 		return
 	}
-	mux.ServeHTTP(w, r)
+	next.ServeHTTP(w, r)
 }
 
 func methodAllowed(m string) bool {

@@ -19,6 +19,8 @@ type Tunnel interface {
 	// ReadInto waits until there is something to read, then asks for a buffer
 	// and reads into it; io.EOF at the end.
 	ReadInto(buffer func() []byte) (n int, err error)
+	// Rate is how many bytes a second may go to the viewer; 0: any.
+	Rate() int64
 	// Whole reports, at the end, whether the loop had said all.
 	Whole() bool
 }
@@ -81,7 +83,7 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, t Tunnel) {
 		return
 	}
 	begun, _ := in.Peek(in.Buffered())
-	if err := s.relayFrames(w, t, begun); err != nil || !t.Whole() {
+	if err := s.relayFrames(r.Context(), w, t, begun); err != nil || !t.Whole() {
 		panic(http.ErrAbortHandler) // so that it does not pass for a clean end
 	}
 }
@@ -103,9 +105,13 @@ func (p patient) Write(b []byte) (int, error) {
 
 // relayFrames sends what comes by the tunnel as it comes, after begun, until
 // the end.
-func (s *Server) relayFrames(w http.ResponseWriter, t Tunnel, begun []byte) error {
+func (s *Server) relayFrames(ctx context.Context, w http.ResponseWriter, t Tunnel, begun []byte) error {
 	out := http.NewResponseController(w)
+	var pace pacer
 	send := func(b []byte) error {
+		if err := pace.wait(ctx, len(b), t.Rate()); err != nil {
+			return err
+		}
 		if _, err := (patient{w, s.settings.Load().StallTimeout}).Write(b); err != nil {
 			return err
 		}

@@ -22,6 +22,8 @@ type fakeTunnel struct {
 	whole *atomic.Bool
 }
 
+func (t fakeTunnel) Rate() int64 { return 0 }
+
 func (t fakeTunnel) Whole() bool { return t.whole.Load() }
 
 func (t fakeTunnel) ReadInto(buffer func() []byte) (int, error) { return t.Read(buffer()) }

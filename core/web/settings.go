@@ -23,8 +23,8 @@ type Settings struct {
 	// DataDir is the folder in which recordings lie, below flv, hls and mp4;
 	// "" serves none. It need not exist.
 	DataDir string
-	// Gate, if not nil, is asked before anything below /flv, /hls and /mp4 is
-	// served.
+	// Gate, if not nil, is asked before a page or anything below /flv, /hls and
+	// /mp4 is served.
 	Gate Gate
 }
 

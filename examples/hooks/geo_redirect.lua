@@ -17,7 +17,7 @@ end
 function on_play(v)
   local region = region_of(v.remote_addr)
   if not region or region == here then return true end
-  if v.protocol == "rtmp" then
+  if v.protocol == "rtmp" or v.protocol == "rtmps" then
     return { redirect = "rtmp://" .. edges[region] .. "/" .. v.stream_id }
   end
   if v.path then

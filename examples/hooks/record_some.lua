@@ -9,6 +9,8 @@ end
 
 function on_record(r)
   if r.name:find("^test") then return { skip = true } end
-  if r.app == "archive" then return { path = "%app/%Y/%m/%d/%name_%H%M%S" } end
+  -- The plugins' names are folders that the server serves: /flv/APP/NAME/…,
+  -- and on_play knows by these whose record it is.
+  if r.app == "archive" then return { path = "%plugin/%app/%name/day-%Y-%m-%d-%H%M%S" } end
   -- Nothing returned: the default name.
 end

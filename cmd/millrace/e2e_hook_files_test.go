@@ -1,0 +1,178 @@
+package main_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestHookFiles has viewers of files decided about, counted, kicked, and told
+// of at their end; ffmpeg plays what was rewritten.
+func TestHookFiles(t *testing.T) {
+	t.Parallel()
+	srv := startHooked(t, `
+function on_play(v)
+  if v.params.token ~= "good" then return false, "no token" end
+  return true
+end
+function on_stop(v) end
+function on_request(q)
+  if q.path == "/secret.html" then return false, "not for you" end
+  return { headers = { ["X-Hook"] = q.protocol } }
+end`, nil)
+	dir := filepath.Join(srv.data, "hls/live/x/20260101_000000")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := source(t, "av")
+	ffmpeg(t, "-i "+file+" -t 3 -c copy -f hls -hls_time 1 -hls_list_size 0 "+filepath.Join(dir, "index.m3u8"))
+	root := "http://" + srv.http[0]
+	at := root + "/hls/live/x/20260101_000000/index.m3u8"
+
+	res := answer(t, http.MethodGet, at)
+	wantStatus(t, res, http.StatusForbidden)
+	wantStatus(t, answer(t, http.MethodGet, root+"/secret.html"), http.StatusForbidden)
+	wantHeader(t, answer(t, http.MethodGet, root+"/"), "X-Hook", "http")
+
+	got := decode(t, at+"?token=good", "va")
+	got.succeed(t)
+	if n := len(readSums(t, got.video)); n < 50 {
+		t.Errorf("ffmpeg has decoded %d frames", n)
+	}
+	viewers := srv.clients(t, "player")
+	if len(viewers) != 1 || viewers[0].Protocol != "hls" || viewers[0].Name != "x" || viewers[0].BytesOut == 0 {
+		t.Fatalf("viewers: %+v", viewers)
+	}
+	if n := srv.metric(t, "millrace_viewers"); n != 1 {
+		t.Errorf("%v viewers in the metrics", n)
+	}
+	_, first := fetch(t, at+"?token=good")
+	next := regexp.MustCompile(`(?m)^index\.m3u8\?.*$`).FindString(first)
+	_, second := fetch(t, root+"/hls/live/x/20260101_000000/"+next)
+	segment := regexp.MustCompile(`(?m)^.*\.ts\?.*$`).FindString(second)
+	if status, body := fetch(t, root+"/hls/live/x/20260101_000000/"+segment); status != http.StatusOK || len(body) < 188 || body[0] != 0x47 {
+		t.Errorf("%q is answered with %d, %d bytes", segment, status, len(body))
+	}
+	plain, _, _ := strings.Cut(segment, "?")
+	if status, _ := fetch(t, root+"/hls/live/x/20260101_000000/"+plain); status != http.StatusForbidden {
+		t.Errorf("a segment without its id: %d", status)
+	}
+	for _, v := range srv.clients(t, "player") {
+		if status, body := srv.adminCall(t, "DELETE", "/api/v1/clients/"+v.ID+"?reason=enough"); status != http.StatusNoContent {
+			t.Errorf("kick: %d %s", status, body)
+		}
+	}
+	srv.called(t, "on_stop", func(e map[string]any) bool {
+		return e["reason"] == "enough" && e["protocol"] == "hls" && e["bytes_out"] != nil
+	})
+	if status, body := fetch(t, root+"/hls/live/x/20260101_000000/"+segment); status != http.StatusForbidden || !strings.Contains(body, "enough") {
+		t.Errorf("after the kick: %d %s", status, body)
+	}
+	// Without rules, files are served as they are.
+	writeFile(t, srv.script, "function on_connect(c) return true end")
+	eventually(t, "the playlist as it is", func() bool {
+		status, body := fetch(t, at)
+		return status == http.StatusOK && !strings.Contains(body, "viewer=") && strings.Contains(body, "#EXTINF")
+	})
+}
+
+// fetch gets a URL.
+func fetch(t *testing.T, url string) (int, string) {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+// TestHookFilesOverHTTP2 asks about the connection once, and about its files.
+func TestHookFilesOverHTTP2(t *testing.T) {
+	t.Parallel()
+	secure := func(t *testing.T, c conf, _ ...struct{}) *server { return startSecure(t, c) }
+	srv := startHookedBy(t, secure, `
+function on_connect(c)
+  if c.user_agent == "bad" then return false, "not you" end
+  return true
+end
+function on_request(q) return { headers = { ["X-Hook"] = q.remote_addr } } end`, nil)
+	url := secureURL("https", srv.http[0], "/index.html")
+	out := mustRun(t, "curl", "-ksS", "--http2", "-D", "-", "-o", os.DevNull, url, "-o", os.DevNull, url)
+	if strings.Count(out, "HTTP/2 200") != 2 || strings.Count(strings.ToLower(out), "x-hook: 127.0.0.1:") != 2 {
+		t.Errorf("the answers are %s", out)
+	}
+	out = mustRun(t, "curl", "-ksS", "--http2", "-A", "bad", "-w", "%{http_code}", url)
+	if !strings.Contains(out, "not you") || !strings.Contains(out, "403") {
+		t.Errorf("the answer is %s", out)
+	}
+	n := 0
+	srv.called(t, "on_connect", func(e map[string]any) bool { n++; return fmt.Sprint(e["user_agent"]) == "bad" })
+	if n != 2 {
+		t.Errorf("on_connect ran %d times", n)
+	}
+}
+
+// TestHookChromium plays live HLS, parts and all, and recordings of each kind in
+// a browser, through a gate that asks about each viewer once.
+func TestHookChromium(t *testing.T) {
+	t.Parallel()
+	heavy(t)
+	srv := startHooked(t, `
+function on_play(v) return { rate = "4m" } end
+function on_stop(v) end`, withPlugin(t, "hls", "millrace-hls", nil))
+	recordings(t, srv.data)
+	srv.feed(t, "live/x", sourceTags(t, "av"))
+	srv.waitStream(t, "live/x")
+	eventually(t, "the playlist is there", func() bool {
+		status, _ := fetch(t, "http://"+srv.http[0]+"/hls/live/x/index.m3u8")
+		return status == http.StatusOK
+	})
+	for _, c := range []struct{ name, page, protocol string }{
+		{"live", "?stream=live/x&via=hls", "hls"},
+		{"mp4", "mp4.html?stream=live/cam", "mp4"},
+		{"flv", "video.html?stream=live/cam", "flv"},
+		{"hls", "play.html?url=/hls/live/cam/20261121_120000/index.m3u8", "hls"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx := startChromium(t)
+			before := srv.callCount(t, "on_play")
+			if err := chromedp.Run(ctx, chromedp.Navigate("http://"+srv.http[0]+"/"+c.page), chromedp.WaitReady("#video")); err != nil {
+				t.Fatalf("open the page: %v", err)
+			}
+			first := waitPicture(t, ctx, picture0)
+			waitPicture(t, ctx, func(p pictureState) bool { return p.Time > first.Time+4 && p.Decoded > first.Decoded })
+			if n := srv.callCount(t, "on_play") - before; n != 1 {
+				t.Errorf("on_play ran %d times", n)
+			}
+			found := false
+			for _, v := range srv.clients(t, "player") {
+				found = found || v.Protocol == c.protocol && v.BytesOut > 10_000
+			}
+			if !found {
+				t.Errorf("no such viewer among %+v", srv.clients(t, "player"))
+			}
+		})
+	}
+}
+
+// callCount is how often a hook was called.
+func (h *hooked) callCount(t *testing.T, hook string) int {
+	t.Helper()
+	log, err := os.ReadFile(h.calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(log), `"hook":"`+hook+`"`)
+}
