@@ -134,7 +134,12 @@ func (p *process) connect() error {
 	if _, err := protocol.Dispense(wire.Name); err != nil {
 		return fmt.Errorf("start %s: %w", filepath.Base(p.path), err)
 	}
-	ctx, cancel := context.WithTimeout(p.ctx, p.config.StartTimeout)
+	return p.learn(p.ctx)
+}
+
+// learn asks for Info. What a plugin wants may depend on its table.
+func (p *process) learn(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.config.StartTimeout)
 	defer cancel()
 	answer, err := p.remote.Info(ctx, &pluginv1.InfoRequest{})
 	if err != nil {
@@ -195,7 +200,7 @@ func (p *process) configure(ctx context.Context) error {
 	if len(problems) > 0 {
 		return &ConfigError{Problems: problems}
 	}
-	return nil
+	return p.learn(ctx)
 }
 
 // begin has the plugin begin its work.
