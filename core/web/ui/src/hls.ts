@@ -9,6 +9,10 @@ export interface Engine {
   toLive(end: number): void;
   /** Seconds behind the edge from which the page has to do something about it. */
   readonly tolerance: number;
+  /** Seconds behind the live edge, if the engine knows better than by what is buffered. */
+  latency?(): number | undefined;
+  /** When what is shown was ingested, by the server's clock, in ms since 1970. */
+  shownAt?(): number | undefined;
 }
 
 export interface HlsEvents {
@@ -58,6 +62,15 @@ export class HlsEngine implements Engine {
     if (this.hls.liveSyncPosition && this.hls.media) {
       this.hls.media.currentTime = this.hls.liveSyncPosition;
     }
+  }
+
+  /** Behind what the playlist has, not behind what is fetched: hls.js fetches late. */
+  latency(): number | undefined {
+    return this.hls.latency || undefined; // 0 until it knows
+  }
+
+  shownAt(): number | undefined {
+    return this.hls.playingDate?.getTime();
   }
 
   private onError(data: ErrorData): void {

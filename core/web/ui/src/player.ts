@@ -23,7 +23,7 @@ export interface Status {
 
 /** Figures of the moment; undefined where nothing plays. */
 export interface Figures {
-  /** Seconds between the end of what is buffered and what is shown. */
+  /** Seconds between the live edge, as far as it is known here, and what is shown. */
   latency?: number;
   /** Decoded frames a second, over the last tick. */
   fps?: number;
@@ -371,7 +371,7 @@ export class Player {
     const fps = ((decoded - lastTick.decoded) * 1000) / (now - lastTick.at);
     this.lastTick = { at: now, decoded };
     return {
-      latency: b.length > 0 ? Math.max(0, b.end(b.length - 1) - video.currentTime) : undefined,
+      latency: this.engine?.latency?.() ?? (b.length > 0 ? Math.max(0, b.end(b.length - 1) - video.currentTime) : undefined),
       fps: lastTick.at > 0 && fps >= 0 ? fps : undefined,
       decoded,
       dropped: quality.droppedVideoFrames,
