@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,3 +111,51 @@ func TestChromiumLowLatency(t *testing.T) {
 
 // behindScript is how many seconds ago what is shown was ingested.
 var behindScript = fmt.Sprintf(`(() => { const at = window.millrace.player.engine?.shownAt?.(); return at ? (Date.now() - at) / 1000 : %d })()`, 1000)
+
+// TestChromiumGrowingFLV opens a recording while it is short and goes on
+// watching: what is recorded meanwhile is played, through the end of the
+// stream, where the head of the file is another.
+func TestChromiumGrowingFLV(t *testing.T) {
+	t.Parallel()
+	heavy(t)
+	srv, _ := startRecorders(t, nil, "flv")
+	f := srv.feed(t, "live/x", sourceTags(t, "small"))
+	srv.waitStream(t, "live/x")
+	// Opened before there is a recording: the page lists it when it is there.
+	ctx := openPage(t, srv, "video.html")
+	if err := chromedp.Run(ctx, chromedp.Click(`#sessions button`, chromedp.NodeVisible)); err != nil {
+		t.Fatalf("the page does not list the recording: %v", err)
+	}
+	opened := waitPicture(t, ctx, picture0)
+	waitPicture(t, ctx, func(p pictureState) bool { return p.Time > opened.Time+10 })
+	f.halt()
+	if err := f.stopCleanly("x"); err != nil {
+		t.Fatal(err)
+	}
+	srv.waitGone(t, "live/x")
+	eventually(t, "the picture comes to its end", func() bool {
+		return evaluate[bool](t, ctx, `document.querySelector('#video').ended`)
+	})
+	if p := waitPicture(t, ctx, picture0); p.Error != "" || p.Time < opened.Time+10 {
+		t.Errorf("%+v", p)
+	}
+}
+
+// TestChromiumFileToCome asks for the MP4 file of a stream that is still live:
+// the page waits for it.
+func TestChromiumFileToCome(t *testing.T) {
+	t.Parallel()
+	heavy(t)
+	srv, _ := startRecorders(t, nil, "mp4")
+	f := srv.feed(t, "live/x", sourceTags(t, "small"))
+	srv.waitStream(t, "live/x")
+	ctx := openPage(t, srv, "mp4.html?stream=live/x")
+	eventually(t, "the page says that it waits", func() bool {
+		return strings.Contains(evaluate[string](t, ctx, `document.querySelector('#status').textContent`), "at the end of the stream")
+	})
+	f.halt()
+	if err := f.stopCleanly("x"); err != nil {
+		t.Fatal(err)
+	}
+	waitPicture(t, ctx, func(p pictureState) bool { return p.Time > 1 })
+}

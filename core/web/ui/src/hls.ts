@@ -42,6 +42,7 @@ export class HlsEngine implements Engine {
 
   constructor(video: HTMLVideoElement, url: string, private readonly events: HlsEvents) {
     this.hls.once(Hls.Events.FRAG_BUFFERED, () => events.started());
+    this.hls.once(Hls.Events.LEVEL_LOADED, (_, data) => this.onFirst(data.details.live));
     this.hls.on(Hls.Events.ERROR, (_, data) => this.onError(data));
     video.addEventListener('ended', this.onEnded);
     this.stop = () => video.removeEventListener('ended', this.onEnded);
@@ -61,6 +62,14 @@ export class HlsEngine implements Engine {
   toLive(): void {
     if (this.hls.liveSyncPosition && this.hls.media) {
       this.hls.media.currentTime = this.hls.liveSyncPosition;
+    }
+  }
+
+  /** Until a stream's first segment is complete, its name leads to what was recorded before. */
+  private onFirst(live: boolean): void {
+    if (!live) {
+      this.hls.stopLoad();
+      this.end({ kind: 'recorded' });
     }
   }
 

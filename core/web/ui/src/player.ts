@@ -43,6 +43,7 @@ const PAUSE_KEPT = 10_000; // then a paused viewer's connection is let go
 const RETRY_FIRST = 1000;
 const RETRY_LAST = 15_000;
 const RETRY_WAITING = 5000; // a publisher may come at any time, and the server waits as well
+const RETRY_PLAYLIST = 1500; // nobody waits there for a playlist's first segment
 const DECODE_RETRIES = 3;
 const TARGET = 0.8; // seconds behind; liveSync's own default
 const JUMP = 6; // seconds behind, in FLV, from which catching up by speed takes too long
@@ -78,6 +79,7 @@ export class Player {
   engine?: Engine;
 
   private choice?: Choice;
+  private session?: string; // of the choice, when it was last listed
   private failures = 0;
   private decodeFailures = 0;
   private bytesCame = false;
@@ -104,6 +106,7 @@ export class Player {
   /** Plays a choice in the place of what plays now. */
   play(choice: Choice): void {
     this.choice = choice;
+    this.session = undefined;
     this.failures = 0;
     this.decodeFailures = 0;
     this.set('connecting', `Connecting to ${choice.stream}…`);
@@ -114,6 +117,19 @@ export class Player {
   again(): void {
     if (this.choice) {
       this.play(this.choice);
+    }
+  }
+
+  /**
+   * Takes the list of live streams: when each session began, by APP/NAME. What
+   * has ended and is there again, in another session, is played again.
+   */
+  listed(sessions: ReadonlyMap<string, string>): void {
+    const since = this.choice && sessions.get(this.choice.stream);
+    if (this.status.state !== 'ended') {
+      this.session = since;
+    } else if (since && since !== this.session) {
+      this.again();
     }
   }
 
@@ -205,6 +221,9 @@ export class Player {
         return this.onFinished();
       case 'refused':
         return this.onRefused(why.status, why.text);
+      case 'recorded':
+        this.close();
+        return this.retry('waiting', `Waiting for the publisher of ${this.choice!.stream}. What it sent before is among the recordings.`);
       default:
         return this.retry('reconnecting', this.bytesCame
           ? 'The connection was lost. Trying again…'
@@ -244,7 +263,7 @@ export class Player {
   }
 
   private retry(state: State, text: string): void {
-    const last = state === 'waiting' ? RETRY_WAITING : RETRY_LAST;
+    const last = state !== 'waiting' ? RETRY_LAST : this.choice!.via === 'hls' ? RETRY_PLAYLIST : RETRY_WAITING;
     const delay = Math.min(last, RETRY_FIRST * 2 ** this.failures);
     this.failures++;
     this.set(state, text);
