@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/millrace/millrace/core/httpflv"
 	"github.com/millrace/millrace/core/netloop"
 	"github.com/millrace/millrace/core/object"
 	"github.com/millrace/millrace/core/web"
@@ -63,6 +64,7 @@ func (s *Server) startPluginHTTP() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /events", s.serveEvents)
 	mux.Handle(object.Prefix, s.objectHandler())
+	mux.HandleFunc("/", misdirected)
 	f := &s.plugins
 	ctx, stop := context.WithCancel(context.Background())
 	f.stop, f.ended = stop, make(chan struct{})
@@ -79,6 +81,17 @@ func (s *Server) startPluginHTTP() {
 			s.log.Error("plugins' HTTP server failed", "reason", err.Error())
 		}
 	}()
+}
+
+// misdirected answers what net/http does not have. A stream it cannot have: the
+// event loop serves those, on a connection that asked for nothing else before.
+func misdirected(w http.ResponseWriter, r *http.Request) {
+	if _, ok := httpflv.ParseLive(httpflv.FromRequest(r), httpflv.Reserved); !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Connection", "close")
+	http.Error(w, "a stream needs a connection of its own: ask again on a new one", http.StatusMisdirectedRequest)
 }
 
 // listenPrivate opens the socket for the server's own plugins, in a folder

@@ -134,11 +134,11 @@ func (p *process) connect() error {
 	if _, err := protocol.Dispense(wire.Name); err != nil {
 		return fmt.Errorf("start %s: %w", filepath.Base(p.path), err)
 	}
-	return p.learn(p.ctx)
+	return p.askInfo(p.ctx)
 }
 
-// learn asks for Info. What a plugin wants may depend on its table.
-func (p *process) learn(ctx context.Context) error {
+// askInfo asks the plugin what it is and wants.
+func (p *process) askInfo(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.StartTimeout)
 	defer cancel()
 	answer, err := p.remote.Info(ctx, &pluginv1.InfoRequest{})
@@ -182,14 +182,15 @@ func (d *dispenser) GRPCClient(ctx context.Context, broker *plugin.GRPCBroker, c
 }
 
 // configure hands the table over. A *ConfigError says what is wrong with it.
+// What the plugin wants may depend on its table, so that is asked once more.
 func (p *process) configure(ctx context.Context) error {
 	table, err := wire.Struct(p.config.Values)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.config.StartTimeout)
+	patient, cancel := context.WithTimeout(ctx, p.config.StartTimeout)
 	defer cancel()
-	answer, err := p.remote.Configure(ctx, &pluginv1.ConfigureRequest{Config: table})
+	answer, err := p.remote.Configure(patient, &pluginv1.ConfigureRequest{Config: table})
 	if err != nil {
 		return fmt.Errorf("configure: %w", err)
 	}
@@ -200,7 +201,7 @@ func (p *process) configure(ctx context.Context) error {
 	if len(problems) > 0 {
 		return &ConfigError{Problems: problems}
 	}
-	return p.learn(ctx)
+	return p.askInfo(ctx)
 }
 
 // begin has the plugin begin its work.

@@ -25,13 +25,19 @@ const transportUnix = "http+unix"
 // plane is the server's socket for media and objects. Any goroutine may use
 // it.
 type plane struct {
-	token  string
-	client *http.Client
+	token string
+	// Streams and all else have connections of their own: one that asked for
+	// anything else has gone from the server's event loop to net/http, where
+	// there are no streams.
+	media, other *http.Client
 }
 
 func newPlane(d *pluginv1.DataPlane) *plane {
-	socket := d.GetSocket()
-	return &plane{token: d.GetToken(), client: &http.Client{Transport: &http.Transport{
+	return &plane{token: d.GetToken(), media: unixClient(d.GetSocket()), other: unixClient(d.GetSocket())}
+}
+
+func unixClient(socket string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var dialer net.Dialer
 			return dialer.DialContext(ctx, "unix", socket)
@@ -39,12 +45,20 @@ func newPlane(d *pluginv1.DataPlane) *plane {
 		DisableCompression:  true,
 		ReadBufferSize:      64 << 10,
 		MaxIdleConnsPerHost: 4,
-	}}}
+	}}
 }
 
-func (p *plane) close() { p.client.CloseIdleConnections() }
+func (p *plane) close() {
+	p.media.CloseIdleConnections()
+	p.other.CloseIdleConnections()
+}
 
+// do asks for anything but a stream.
 func (p *plane) do(ctx context.Context, method, target string, header http.Header, body []byte) (*http.Response, error) {
+	return p.send(ctx, p.other, method, target, header, body)
+}
+
+func (p *plane) send(ctx context.Context, by *http.Client, method, target string, header http.Header, body []byte) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, "http://millrace"+target, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -53,7 +67,7 @@ func (p *plane) do(ctx context.Context, method, target string, header http.Heade
 		r.Header = header
 	}
 	r.Header.Set("Authorization", "Bearer "+p.token)
-	return p.client.Do(r)
+	return by.Do(r)
 }
 
 // open begins to read a session; from 0 is the cached GOP.
@@ -65,7 +79,7 @@ func (p *plane) open(ctx context.Context, target, session string, from uint64) (
 		}
 		target += sep + "from=" + url.QueryEscape(session) + ":" + strconv.FormatUint(from, 10)
 	}
-	r, err := p.do(ctx, http.MethodGet, target, nil, nil)
+	r, err := p.send(ctx, p.media, http.MethodGet, target, nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open media: %w", err)
 	}
