@@ -122,14 +122,16 @@ export class Player {
 
   /**
    * Takes the list of live streams: when each session began, by APP/NAME. What
-   * has ended and is there again, in another session, is played again.
+   * came to its end, or does not go on, and is there in another session than
+   * the one that was chosen, is played again.
    */
   listed(sessions: ReadonlyMap<string, string>): void {
     const since = this.choice && sessions.get(this.choice.stream);
-    if (this.status.state !== 'ended') {
-      this.session = since;
-    } else if (since && since !== this.session) {
+    const over = this.status.state === 'ended' || this.status.state === 'stalled';
+    if (over && since && since !== this.session) {
       this.again();
+    } else if (!over) {
+      this.session ??= since; // HLS plays the end of a session when the next has begun
     }
   }
 
