@@ -370,3 +370,27 @@ func BenchmarkHubNobody(b *testing.B) {
 		}
 	})
 }
+
+// A stream that is asked for on a connection that net/http has is refused so
+// that the client comes again on a new one, where it gets it.
+func TestStreamAfterOtherRequests(t *testing.T) {
+	t.Parallel()
+	r := run(t)
+	r.publish(stream.Key{App: "live", Name: "cam"})
+	c := client(t, r.foreign)
+	for range 2 {
+		a := get(t, c, "/elsewhere", "sesame")
+		_, _ = io.Copy(io.Discard, a.Body)
+		if a.StatusCode != http.StatusNotFound {
+			t.Errorf("what is not there: %s", a.Status)
+		}
+	}
+	refused := get(t, c, "/live/cam.flv", "sesame")
+	_, _ = io.Copy(io.Discard, refused.Body)
+	if refused.StatusCode != http.StatusMisdirectedRequest || !refused.Close {
+		t.Errorf("on the same connection: %s, close %t", refused.Status, refused.Close)
+	}
+	if a := get(t, c, "/live/cam.flv", "sesame"); a.StatusCode != http.StatusOK {
+		t.Errorf("on a new one: %s", a.Status)
+	}
+}

@@ -345,3 +345,22 @@ func TestRecover(t *testing.T) {
 		})
 	}
 }
+
+// A session that was given up before its first frame goes on when the stream
+// is attached once more.
+func TestGivenUpEmpty(t *testing.T) {
+	t.Parallel()
+	h, c := plugintest.NewHost(t), newClock()
+	p := start(t, h, c, map[string]any{"target": "2s"})
+	s := h.Attach(p, "live", "cam")
+	a := s.Attached()
+	s.End()
+	a.Resume = true
+	s = h.AttachWith(p, a)
+	s.Feed(plugintest.Header(plugintest.AVCConfig()), plugintest.Header(plugintest.AACConfig()))
+	s.FeedFrames(plugintest.GOPs(5, 0, 50)...)
+	s.End()
+	if got := check(t, list(t, h, "live/cam")); len(got.uris) == 0 || !got.ended {
+		t.Errorf("%+v", got)
+	}
+}

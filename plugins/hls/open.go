@@ -126,6 +126,10 @@ func (p *Plugin) fresh(j *journal, old saved, a sdk.Attach, place sdk.RecordPlac
 func (p *Plugin) resume(j *journal, old saved) (*stream, error) {
 	s := p.newStream(j, old.header)
 	s.head.Ended = false
+	// One that was given up before it had a segment has no folder any more.
+	if err := os.MkdirAll(s.paths.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the session's folder again: %w", err)
+	}
 	if err := j.begin(s.head, false); err != nil {
 		return nil, err
 	}

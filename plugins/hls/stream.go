@@ -117,8 +117,11 @@ func (s *stream) item(it *sdk.Item) error {
 	return err
 }
 
-// header takes a sequence header of a default track.
+// header takes metadata, or a sequence header of a default track.
 func (s *stream) header(f *media.Frame) {
+	if f.Kind == media.Data && f.Is(media.Metadata) {
+		s.tracks.metadata(f)
+	}
 	if f.Kind != media.Data && f.Is(media.Config) && f.Flags&(media.Extra|media.Other) == 0 {
 		s.tracks.header(f)
 	}
@@ -147,9 +150,9 @@ func (s *stream) frame(it *sdk.Item) error {
 // maxHeld bounds what is held back.
 const maxHeld = 1000
 
-// ready reports whether both tracks have shown themselves, or had the time to.
+// ready reports whether all tracks have shown themselves, or had the time to.
 func (s *stream) ready() bool {
-	if s.tracks.video.seen && s.tracks.audio.seen || len(s.held) >= maxHeld {
+	if s.tracks.known() || len(s.held) >= maxHeld {
 		return true
 	}
 	return at(s.held[len(s.held)-1].Frame)-at(s.held[0].Frame) >= probeTime

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/millrace/millrace/core/amf"
+	"github.com/millrace/millrace/core/flv"
 	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/plugins/fmp4/box"
 )
@@ -14,6 +16,7 @@ type track struct {
 	config []byte // body of its sequence header
 	first  []byte // body of a frame that a decoder can start at
 	seen   bool   // frames came: a header alone is no track
+	absent bool   // the server has seen none of it
 	fresh  bool   // codec and header are not in use yet
 	told   bool   // the log was told that it is left out
 }
@@ -29,7 +32,7 @@ type tracks struct {
 }
 
 // probeTime is for how much media a stream is held back at its beginning until
-// both tracks have shown themselves.
+// the tracks that the server has seen have shown themselves.
 const probeTime = time.Second
 
 func (t *tracks) of(kind media.Kind) *track {
@@ -43,8 +46,28 @@ func (t *tracks) of(kind media.Kind) *track {
 func (t *tracks) header(f *media.Frame) {
 	tr := t.of(f.Kind)
 	if tr.codec != f.Codec || !bytes.Equal(tr.config, f.Body()) {
-		*tr = track{codec: f.Codec, config: bytes.Clone(f.Body()), seen: tr.seen, fresh: true}
+		*tr = track{codec: f.Codec, config: bytes.Clone(f.Body()), seen: tr.seen, absent: tr.absent, fresh: true}
 	}
+}
+
+// metadata takes the server's onMetaData, which tells what it has seen of the
+// session's media: what it has not is not waited for.
+func (t *tracks) metadata(f *media.Frame) {
+	m, err := flv.ParseMetadata(f.Payload(), amf.Limits{})
+	if err != nil {
+		return
+	}
+	for name, tr := range map[string]*track{"hasVideo": &t.video, "hasAudio": &t.audio} {
+		if v, _ := amf.Lookup(m.Props, name); v != nil {
+			tr.absent = v == false
+		}
+	}
+}
+
+// known reports whether each track has shown itself or is known not to be
+// there.
+func (t *tracks) known() bool {
+	return (t.video.seen || t.video.absent) && (t.audio.seen || t.audio.absent)
 }
 
 // usable notes a frame and reports whether it can be muxed: its codec is
@@ -52,7 +75,7 @@ func (t *tracks) header(f *media.Frame) {
 func (t *tracks) usable(f *media.Frame) bool {
 	tr := t.of(f.Kind)
 	if tr.codec != f.Codec {
-		*tr = track{codec: f.Codec, seen: tr.seen, fresh: true}
+		*tr = track{codec: f.Codec, seen: tr.seen, absent: tr.absent, fresh: true}
 	}
 	if box.HasConfig(f.Codec) && tr.config == nil {
 		return false

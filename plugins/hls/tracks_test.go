@@ -3,6 +3,7 @@ package hls
 import (
 	"testing"
 
+	"github.com/millrace/millrace/core/amf"
 	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/plugins/plugintest"
 )
@@ -49,5 +50,38 @@ func TestTracksUsable(t *testing.T) {
 		if usable != c.usable || tr.changed != c.changed {
 			t.Errorf("%s: usable %t, changed %t", c.name, usable, tr.changed)
 		}
+	}
+}
+
+// A medium that the server has not seen is not waited for (complaint 8): the
+// playlist is there with the first part.
+func TestOneMedium(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		audio bool // in the metadata
+		first int64
+	}{"said not to be there": {false, 300}, "said to be there": {true, 1400}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := plugintest.NewHost(t)
+			p := start(t, h, newClock(), map[string]any{"target": "2s", "low_latency": true, "part": "200ms", "window": int64(6)})
+			s := h.Attach(p, "live", "cam")
+			s.Feed(plugintest.Header(plugintest.Metadata(amf.ECMAArray{{Name: "hasVideo", Value: true}, {Name: "hasAudio", Value: c.audio}})),
+				plugintest.Header(plugintest.AVCConfig()))
+			listed := int64(-1)
+			for _, f := range plugintest.GOPs(2, 0, 50) {
+				if f.Kind != media.Video {
+					continue
+				}
+				s.FeedFrames(f)
+				if _, ok := h.Object("hls/live/cam/index.m3u8"); ok && listed < 0 {
+					listed = f.DTS
+				}
+			}
+			if listed < 0 || listed > c.first || listed < c.first-400 {
+				t.Errorf("there is a playlist from %d ms on", listed)
+			}
+			s.End()
+		})
 	}
 }

@@ -12,7 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,6 +69,9 @@ func TestMetricsAreGathered(t *testing.T) {
 	}
 }
 
+// connKey is where a request's context names its connection.
+type connKey struct{}
+
 // serve answers on a unix socket, and returns a plane that uses it.
 func serve(t testing.TB, h http.HandlerFunc) *host {
 	t.Helper()
@@ -79,7 +84,10 @@ func serve(t testing.TB, h http.HandlerFunc) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: h}
+	var conns atomic.Int64
+	s := &http.Server{Handler: h, ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, strconv.FormatInt(conns.Add(1), 10))
+	}}
 	go s.Serve(l)
 	t.Cleanup(func() {
 		s.Close()
@@ -171,5 +179,37 @@ func TestOpenMedia(t *testing.T) {
 		if tt.text != "" && !strings.Contains(err.Error(), tt.text) {
 			t.Error(err)
 		}
+	}
+}
+
+// A stream is not asked for on a connection that was used for anything else:
+// the server has handed that one to net/http.
+func TestStreamsHaveConnectionsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{} // what a connection was used for
+	h := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		use := "objects"
+		if strings.HasSuffix(r.URL.Path, ".flv") {
+			use = "media"
+		}
+		id := r.Context().Value(connKey{}).(string)
+		if before := seen[id]; before != "" && before != use {
+			t.Errorf("one connection for %s and %s", before, use)
+		}
+		seen[id] = use
+	})
+	for range 3 {
+		if err := h.PutObject(t.Context(), Object{Path: "hls/a"}); err != nil {
+			t.Fatal(err)
+		}
+		f, err := h.plane.open(t.Context(), "/a/b.flv", "S", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, f.body)
+		f.close()
+	}
+	if len(seen) != 2 {
+		t.Errorf("%d connections, want 2", len(seen))
 	}
 }

@@ -9,6 +9,10 @@ export interface Engine {
   toLive(end: number): void;
   /** Seconds behind the edge from which the page has to do something about it. */
   readonly tolerance: number;
+  /** Seconds behind the live edge, if the engine knows better than by what is buffered. */
+  latency?(): number | undefined;
+  /** When what is shown was ingested, by the server's clock, in ms since 1970. */
+  shownAt?(): number | undefined;
 }
 
 export interface HlsEvents {
@@ -38,6 +42,7 @@ export class HlsEngine implements Engine {
 
   constructor(video: HTMLVideoElement, url: string, private readonly events: HlsEvents) {
     this.hls.once(Hls.Events.FRAG_BUFFERED, () => events.started());
+    this.hls.once(Hls.Events.LEVEL_LOADED, (_, data) => this.onFirst(data.details.live));
     this.hls.on(Hls.Events.ERROR, (_, data) => this.onError(data));
     video.addEventListener('ended', this.onEnded);
     this.stop = () => video.removeEventListener('ended', this.onEnded);
@@ -58,6 +63,23 @@ export class HlsEngine implements Engine {
     if (this.hls.liveSyncPosition && this.hls.media) {
       this.hls.media.currentTime = this.hls.liveSyncPosition;
     }
+  }
+
+  /** Until a stream's first segment is complete, its name leads to what was recorded before. */
+  private onFirst(live: boolean): void {
+    if (!live) {
+      this.hls.stopLoad();
+      this.end({ kind: 'recorded' });
+    }
+  }
+
+  /** Behind what the playlist has, not behind what is fetched: hls.js fetches late. */
+  latency(): number | undefined {
+    return this.hls.latency || undefined; // 0 until it knows
+  }
+
+  shownAt(): number | undefined {
+    return this.hls.playingDate?.getTime();
   }
 
   private onError(data: ErrorData): void {

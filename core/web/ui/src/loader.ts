@@ -8,6 +8,8 @@ export type End =
   | { kind: 'refused'; status: number; text: string }
   /** A WebSocket did not open; browsers do not tell why. */
   | { kind: 'unopened' }
+  /** What there is is the recording of a stream that has ended. */
+  | { kind: 'recorded' }
   /** The connection broke. */
   | { kind: 'lost' };
 

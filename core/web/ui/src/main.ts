@@ -1,10 +1,10 @@
 import './style.css';
 
-import { type Choice, choiceFromPage, pageQuery, parseStream, type Start, type Via } from './choice';
+import { type Choice, choiceFromPage, mediaURL, pageQuery, parseStream, type Start, type Via } from './choice';
 import { copyButton } from './copy';
 import { List } from './list';
 import { type Figures, Player, type Status } from './player';
-import { watchStreams } from './streams';
+import { streamPath, watchStreams } from './streams';
 
 declare global {
   interface Window {
@@ -60,10 +60,19 @@ function play(choice: Choice): void {
 }
 
 function showChoice(c: Choice): void {
+  showAddresses(c);
   input.value = c.query ? `${c.stream}?${c.query}` : c.stream;
   for (const [name, value] of [['via', c.via], ['start', c.start]] as const) {
     (form.elements.namedItem(name) as RadioNodeList).value = value;
   }
+}
+
+/** The RTMP port is the usual one: the page cannot know another. */
+function showAddresses(c: Choice): void {
+  element('addresses').hidden = false;
+  element('address-flv').textContent = mediaURL({ ...c, via: 'http' });
+  element('address-hls').textContent = mediaURL({ ...c, via: 'hls' });
+  element('address-rtmp').textContent = `rtmp://${location.hostname}:1935/${c.stream}${c.query && '?' + c.query}`;
 }
 
 function showStatus(s: Status): void {
@@ -128,7 +137,12 @@ unmute.addEventListener('click', () => {
 video.addEventListener('volumechange', showUnmute);
 
 showHint();
-watchStreams((l) => list.show(l));
+watchStreams((l) => {
+  list.show(l);
+  if (l.kind === 'streams') {
+    player.listed(new Map(l.streams.map((s) => [streamPath(s), s.since])));
+  }
+});
 const asked = choiceFromPage(location.search);
 if (asked) {
   play(asked);

@@ -23,7 +23,7 @@ export interface Status {
 
 /** Figures of the moment; undefined where nothing plays. */
 export interface Figures {
-  /** Seconds between the end of what is buffered and what is shown. */
+  /** Seconds between the live edge, as far as it is known here, and what is shown. */
   latency?: number;
   /** Decoded frames a second, over the last tick. */
   fps?: number;
@@ -43,6 +43,7 @@ const PAUSE_KEPT = 10_000; // then a paused viewer's connection is let go
 const RETRY_FIRST = 1000;
 const RETRY_LAST = 15_000;
 const RETRY_WAITING = 5000; // a publisher may come at any time, and the server waits as well
+const RETRY_PLAYLIST = 1500; // nobody waits there for a playlist's first segment
 const DECODE_RETRIES = 3;
 const TARGET = 0.8; // seconds behind; liveSync's own default
 const JUMP = 6; // seconds behind, in FLV, from which catching up by speed takes too long
@@ -78,6 +79,7 @@ export class Player {
   engine?: Engine;
 
   private choice?: Choice;
+  private session?: string; // of the choice, when it was last listed
   private failures = 0;
   private decodeFailures = 0;
   private bytesCame = false;
@@ -104,6 +106,7 @@ export class Player {
   /** Plays a choice in the place of what plays now. */
   play(choice: Choice): void {
     this.choice = choice;
+    this.session = undefined;
     this.failures = 0;
     this.decodeFailures = 0;
     this.set('connecting', `Connecting to ${choice.stream}…`);
@@ -114,6 +117,21 @@ export class Player {
   again(): void {
     if (this.choice) {
       this.play(this.choice);
+    }
+  }
+
+  /**
+   * Takes the list of live streams: when each session began, by APP/NAME. What
+   * came to its end, or does not go on, and is there in another session than
+   * the one that was chosen, is played again.
+   */
+  listed(sessions: ReadonlyMap<string, string>): void {
+    const since = this.choice && sessions.get(this.choice.stream);
+    const over = this.status.state === 'ended' || this.status.state === 'stalled';
+    if (over && since && since !== this.session) {
+      this.again();
+    } else if (!over) {
+      this.session ??= since; // HLS plays the end of a session when the next has begun
     }
   }
 
@@ -205,6 +223,9 @@ export class Player {
         return this.onFinished();
       case 'refused':
         return this.onRefused(why.status, why.text);
+      case 'recorded':
+        this.close();
+        return this.retry('waiting', `Waiting for the publisher of ${this.choice!.stream}. What it sent before is among the recordings.`);
       default:
         return this.retry('reconnecting', this.bytesCame
           ? 'The connection was lost. Trying again…'
@@ -244,7 +265,7 @@ export class Player {
   }
 
   private retry(state: State, text: string): void {
-    const last = state === 'waiting' ? RETRY_WAITING : RETRY_LAST;
+    const last = state !== 'waiting' ? RETRY_LAST : this.choice!.via === 'hls' ? RETRY_PLAYLIST : RETRY_WAITING;
     const delay = Math.min(last, RETRY_FIRST * 2 ** this.failures);
     this.failures++;
     this.set(state, text);
@@ -371,7 +392,7 @@ export class Player {
     const fps = ((decoded - lastTick.decoded) * 1000) / (now - lastTick.at);
     this.lastTick = { at: now, decoded };
     return {
-      latency: b.length > 0 ? Math.max(0, b.end(b.length - 1) - video.currentTime) : undefined,
+      latency: this.engine?.latency?.() ?? (b.length > 0 ? Math.max(0, b.end(b.length - 1) - video.currentTime) : undefined),
       fps: lastTick.at > 0 && fps >= 0 ? fps : undefined,
       decoded,
       dropped: quality.droppedVideoFrames,

@@ -1,5 +1,6 @@
 import './style.css';
 
+import { copyButton } from './copy';
 import { folderOf, parseStream } from './choice';
 import { Recorded } from './recorded';
 import { fetchSessions, type RecordedFile, type Session } from './streams';
@@ -11,7 +12,15 @@ const video = document.getElementById('video') as HTMLVideoElement;
 const status = document.getElementById('status')!;
 const root = document.getElementById('sessions')!;
 const kinds = (document.body.dataset.kinds ?? '').split(' ');
-const recorded = new Recorded(video, show);
+const link = document.getElementById('link')!;
+const recorded = new Recorded(video, show, waitForFile);
+
+// In milliseconds.
+const RELIST = 5000;
+const RETRY = 2000;
+
+let retry = 0; // the timer of a file that is not there yet
+let listed = ''; // the records that are shown, as JSON
 
 /** Where the newest recording of a stream is, for kinds that have such a URL. */
 const newest: Partial<Record<string, (stream: string) => string>> = {
@@ -25,11 +34,36 @@ function show(text: string): void {
 }
 
 function play(url: string): void {
-  show(decodeURIComponent(new URL(url, location.href).pathname));
+  window.clearTimeout(retry);
+  const path = new URL(url, location.href).pathname;
+  show(decodeURIComponent(path));
+  link.textContent = new URL(url, location.href).href;
+  link.parentElement!.hidden = false;
+  document.title = `${path.split('/').slice(2).map(decodeURIComponent).join('/')} – Millrace`;
   recorded.play(url);
   history.replaceState(null, '', '?url=' + encodeURIComponent(url).replaceAll('%2F', '/'));
+  markPlaying();
+}
+
+/** A live stream's first segment comes in seconds, its MP4 file after its end. */
+function waitForFile(): void {
+  const url = playing()!;
+  show(url.endsWith('.mp4')
+    ? 'There is no such file yet: it is made at the end of the stream. Waiting…'
+    : 'There is no such recording yet. Waiting…');
+  recorded.close();
+  window.clearTimeout(retry);
+  retry = window.setTimeout(() => play(url), RETRY);
+}
+
+/** What the page plays, by its own address. */
+function playing(): string | null {
+  return new URLSearchParams(location.search).get('url');
+}
+
+function markPlaying(): void {
   for (const row of root.querySelectorAll<HTMLElement>('[data-url]')) {
-    row.toggleAttribute('aria-current', row.dataset.url === url);
+    row.toggleAttribute('aria-current', row.dataset.url === playing());
   }
 }
 
@@ -61,11 +95,31 @@ function describe(s: Session): string {
   const when = s.started ? new Date(s.started).toLocaleString() : s.session;
   const length = s.seconds ? `${Math.floor(s.seconds / 60)} min ${Math.round(s.seconds % 60)} s` : '';
   const gaps = s.gaps ? `${s.gaps} gaps` : '';
-  return [when, length, s.complete ? '' : 'not complete', gaps].filter(Boolean).join(' · ');
+  return [when, length, s.complete ? '' : 'being recorded, or cut short', gaps].filter(Boolean).join(' · ');
 }
 
 function size(bytes: number): string {
   return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
+}
+
+interface Shown {
+  s: Session;
+  files: RecordedFile[];
+}
+
+/** Makes the rows anew if something changed; the keyboard's focus stays on its button. */
+function showRows(rows: Shown[]): void {
+  const now = JSON.stringify(rows);
+  if (now === listed) {
+    return;
+  }
+  listed = now;
+  const focused = (document.activeElement as HTMLElement | null)?.dataset.url;
+  root.replaceChildren(...rows.map((r) => sessionRow(r.s, r.files)));
+  if (focused) {
+    root.querySelector<HTMLElement>(`[data-url="${CSS.escape(focused)}"]`)?.focus();
+  }
+  markPlaying();
 }
 
 async function list(): Promise<Session[]> {
@@ -73,7 +127,7 @@ async function list(): Promise<Session[]> {
   const rows = sessions
     .map((s) => ({ s, files: s.files.filter((f) => kinds.includes(f.kind)) }))
     .filter((r) => r.files.length > 0);
-  root.replaceChildren(...rows.map((r) => sessionRow(r.s, r.files)));
+  showRows(rows);
   document.getElementById('note')!.hidden = rows.length > 0;
   return rows.map((r) => r.s);
 }
@@ -94,6 +148,15 @@ function asked(sessions: Session[]): string | undefined {
   return kind ? newest[kind]!(stream) : recordedAs?.files.find((f) => kinds.includes(f.kind))?.url;
 }
 
+function relist(): void {
+  if (!document.hidden) {
+    void list();
+  }
+}
+
+copyButton(document.getElementById('copy') as HTMLButtonElement, link);
+window.setInterval(relist, RELIST);
+document.addEventListener('visibilitychange', relist);
 void list().then((sessions) => {
   const url = asked(sessions);
   if (url) {
