@@ -25,7 +25,7 @@ const usage = `Usage:
   millrace check [-c FILE]     say what is wrong with a configuration
   millrace hook COMMAND        try Lua hooks: run, test, replay
   millrace version             say which version this is
-  millrace bench COMMAND       load a server and measure it: publish, play, floor, compare
+  millrace bench COMMAND       load a server and measure it: publish, play, floor, compare, record
 
 Without -c, serve and check take conf/millrace.toml if it is there, and the
 defaults otherwise. Environment variables MILLRACE_SECTION_KEY override the file.
