@@ -132,6 +132,7 @@ func (o RecordOptions) run(ctx context.Context, s *recording) (RecordRun, error)
 	if err := m.find(); err != nil {
 		return RecordRun{}, err
 	}
+	defer m.stop()
 	publish := o.Publish
 	publish.URL, publish.PID, publish.mark = s.url(RTMP), s.pid(), m.mark
 	published, err := Publish(ctx, publish)
@@ -151,7 +152,7 @@ func (o RecordOptions) run(ctx context.Context, s *recording) (RecordRun, error)
 // time that it recorded.
 const quietLeast = 10 * time.Second
 
-// name is that of a set of plugins.
+// setName is that of a set of plugins.
 func setName(plugins []string) string {
 	if len(plugins) == 0 {
 		return "none"

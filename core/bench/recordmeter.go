@@ -12,7 +12,9 @@ type recordMeter struct {
 	s     *recording
 	parts []*part
 	marks int
-	pass  [2]histogram
+	// probe asks the loops; nil: not a Millrace.
+	probe  *probe
+	answer Spread
 	// missed are frames that did not reach a plugin, as the server knows.
 	missed uint64
 }
@@ -43,7 +45,16 @@ func (m *recordMeter) find() error {
 			return err
 		}
 	}
-	return nil
+	if m.s.ports.http != 0 {
+		m.probe, err = startProbe(m.ctx, fmt.Sprintf("127.0.0.1:%d", m.s.ports.http))
+	}
+	return err
+}
+
+func (m *recordMeter) stop() {
+	if m.probe != nil {
+		m.probe.stop()
+	}
 }
 
 // mark is called at the begin and at the end of the interval.
@@ -51,15 +62,17 @@ func (m *recordMeter) mark() error {
 	if err := m.read(m.marks); err != nil {
 		return err
 	}
-	if m.s.ports.admin == 0 {
-		m.marks++
+	m.marks++
+	if m.probe == nil {
 		return nil
 	}
 	var err error
-	if m.pass[m.marks], err = scrapeHistogram(m.ctx, m.s.metrics(), metricPass); err != nil {
-		return err
+	if m.answer, err = m.probe.spread(); err != nil {
+		return fmt.Errorf("ask the server: %w", err)
 	}
-	m.marks++
+	if m.marks == 2 {
+		m.probe.stop()
+	}
 	all, err := m.s.state(m.ctx)
 	m.missed = 0
 	for _, p := range all {
@@ -113,11 +126,9 @@ func (m *recordMeter) report(published PublishReport) RecordRun {
 	gb := float64(published.Bytes) / 1e9
 	run := RecordRun{GB: gb, Seconds: published.Usage.Seconds, LateMS: published.LateMS, Missed: m.missed}
 	run.Refused, run.Ended, run.Reasons = published.Refused, published.Ended, published.Reasons
-	for _, w := range published.Usage.warnings() {
-		run.Warnings = append(run.Warnings, w)
-	}
-	if m.s.ports.admin != 0 {
-		run.PassP99MS = m.pass[1].since(m.pass[0]).quantile(0.99) * 1000
+	run.Warnings = published.Usage.warnings()
+	if m.probe != nil {
+		run.AnswerMS = &m.answer
 	}
 	for _, p := range m.parts {
 		used, after := p.cpu[1].minus(p.cpu[0]), p.cpu[2].minus(p.cpu[1])
@@ -127,7 +138,9 @@ func (m *recordMeter) report(published PublishReport) RecordRun {
 			PerStream: (p.rss[1] - p.idle) / int64(max(published.Started, 1)),
 		}
 		if gb > 0 {
-			cost.PerGB, cost.AfterPerGB = used.sum().Seconds()/gb, after.sum().Seconds()/gb
+			cost.PerGB = used.sum().Seconds() / gb
+			// Files hold what came before the interval as well.
+			cost.AfterPerGB = after.sum().Seconds() / (float64(published.AllBytes) / 1e9)
 		}
 		run.Processes = append(run.Processes, cost)
 		run.PerGB += cost.PerGB

@@ -37,21 +37,21 @@ func (r RecordRow) Ratio() float64 {
 type RecordRun struct {
 	GB      float64 `json:"gb"`
 	Seconds float64 `json:"seconds"`
-	// PerGB is of all processes over the interval, AfterPerGB from its end
-	// until all files were finished.
+	// PerGB is of all processes over the interval; AfterPerGB from its end
+	// until all files were finished, over all that was sent.
 	PerGB      float64       `json:"cpu_s_per_gb"`
 	AfterPerGB float64       `json:"after_cpu_s_per_gb"`
 	Processes  []ProcessCost `json:"processes"`
-	// PassP99MS is how long a pass of an event loop took, at most, in 99 of
-	// 100 cases: the upper bound of its bucket.
-	PassP99MS float64        `json:"pass_p99_ms"`
-	LateMS    Spread         `json:"late_ms"` // see PublishReport
-	Missed    uint64         `json:"missed"`  // frames that a plugin did not get
-	Refused   int64          `json:"refused"`
-	Ended     int64          `json:"ended_early"`
-	Reasons   map[string]int `json:"reasons,omitempty"`
-	Records   Records        `json:"records"`
-	Warnings  []string       `json:"warnings,omitempty"`
+	// AnswerMS is how long the event loops took to answer a request that needs
+	// nothing else, as a client sees it.
+	AnswerMS *Spread        `json:"answer_ms,omitempty"`
+	LateMS   Spread         `json:"late_ms"` // see PublishReport
+	Missed   uint64         `json:"missed"`  // frames that a plugin did not get
+	Refused  int64          `json:"refused"`
+	Ended    int64          `json:"ended_early"`
+	Reasons  map[string]int `json:"reasons,omitempty"`
+	Records  Records        `json:"records"`
+	Warnings []string       `json:"warnings,omitempty"`
 }
 
 // ProcessCost is what one process took: CPU in seconds, memory in bytes.
@@ -118,8 +118,8 @@ func (r RecordRun) write(w io.Writer, prefix string) {
 	}
 	t.row("  "+prefix+"files", "%.3f GB, %d records, %d of them incomplete, %d gaps, %d frames lost", float64(r.Records.Bytes)/1e9,
 		r.Records.Manifests, r.Records.Incomplete, r.Records.Gaps, r.Records.Lost)
-	if r.PassP99MS > 0 {
-		t.row("  "+prefix+"loops", "99 %% of passes within %.2f ms; %d frames missed by plugins", r.PassP99MS, r.Missed)
+	if r.AnswerMS != nil {
+		t.row("  "+prefix+"loops", "answer %s; %d frames missed by plugins", r.AnswerMS, r.Missed)
 	}
 	if r.Refused+r.Ended > 0 {
 		t.row("  "+prefix+"publishers", "%d refused, %d ended early: %s", r.Refused, r.Ended, strings.Join(slices.Sorted(maps.Keys(r.Reasons)), "; "))
