@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -122,11 +123,22 @@ func (m *recordMeter) awaitQuiet(limit time.Duration) error {
 	return nil
 }
 
+// others counts the plugins with the server, not with other programs.
+func (m *recordMeter) others(u Usage) Usage {
+	if whole := u.Seconds * float64(runtime.NumCPU()); whole > 0 {
+		for _, p := range m.parts[1:] {
+			share := p.cpu[1].minus(p.cpu[0]).sum().Seconds() / whole
+			u.OthersShare, u.ServerShare = max(u.OthersShare-share, 0), u.ServerShare+share
+		}
+	}
+	return u
+}
+
 func (m *recordMeter) report(published PublishReport) RecordRun {
 	gb := float64(published.Bytes) / 1e9
-	run := RecordRun{GB: gb, Seconds: published.Usage.Seconds, LateMS: published.LateMS, Missed: m.missed}
+	run := RecordRun{Streams: published.Started, GB: gb, Seconds: published.Usage.Seconds, LateMS: published.LateMS, Missed: m.missed}
 	run.Refused, run.Ended, run.Reasons = published.Refused, published.Ended, published.Reasons
-	run.Warnings = published.Usage.warnings()
+	run.Warnings = m.others(published.Usage).warnings()
 	if m.probe != nil {
 		run.AnswerMS = &m.answer
 	}

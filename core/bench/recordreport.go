@@ -35,6 +35,7 @@ func (r RecordRow) Ratio() float64 {
 // RecordRun is one server under load. GB are 10⁹ bytes that publishers sent,
 // costs CPU seconds.
 type RecordRun struct {
+	Streams int64   `json:"streams"` // that were published
 	GB      float64 `json:"gb"`
 	Seconds float64 `json:"seconds"`
 	// PerGB is of all processes over the interval; AfterPerGB from its end
@@ -74,11 +75,12 @@ type ProcessCost struct {
 
 // Sound reports whether all was recorded.
 func (r RecordReport) Sound() bool {
-	return !slices.ContainsFunc(r.Rows, func(row RecordRow) bool { return !row.Server.sound() })
+	return !slices.ContainsFunc(r.Rows, func(row RecordRow) bool { return !row.Server.sound(len(row.Plugins)) })
 }
 
-func (r RecordRun) sound() bool {
-	return r.Missed == 0 && r.Refused == 0 && r.Ended == 0 && r.Records.Gaps == 0 && r.Records.Incomplete == 0
+// sound reports whether so many plugins recorded all streams.
+func (r RecordRun) sound(plugins int) bool {
+	return r.Records.Manifests == plugins*int(r.Streams) && r.Missed == 0 && r.Refused == 0 && r.Ended == 0 && r.Records.Gaps == 0 && r.Records.Incomplete == 0
 }
 
 // summary is a row in one line.
