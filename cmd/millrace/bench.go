@@ -22,6 +22,7 @@ const benchUsage = `Usage:
   millrace bench play -url URL [flags]                       watch with many viewers, and measure
   millrace bench floor [flags]                               what the kernel takes at least
   millrace bench compare [flags]                             server against floor, in pairs
+  millrace bench record [flags]                              what recording costs, beside nginx
 
 play takes rtmp://HOST/APP/NAME, http://HOST/APP/NAME.flv and ws://HOST/APP/NAME.flv,
 and these over TLS as rtmps, https (HTTP/1.1) and wss; any certificate will do.
@@ -122,6 +123,7 @@ var benchCommands = map[string]func(*benchCommand, io.Writer){
 	"play":    benchPlay,
 	"floor":   benchFloor,
 	"compare": benchCompare,
+	"record":  benchRecord,
 }
 
 func benchPublish(c *benchCommand, stderr io.Writer) {
@@ -274,6 +276,40 @@ func benchCompare(c *benchCommand, stderr io.Writer) {
 		}
 		return bench.Compare(ctx, o)
 	}
+}
+
+func benchRecord(c *benchCommand, stderr io.Writer) {
+	var o bench.RecordOptions
+	shape := shapeFlags(c.flags)
+	publishFlags(c.flags, &o.Publish)
+	rows := c.flags.String("plugins", "", "sets of plugins, such as flv+hls,flv+hls+mp4,none (default each alone, and these)")
+	c.flags.DurationVar(&o.Publish.Duration, "duration", 0, "of each measured interval (default 20s)")
+	c.flags.IntVar(&o.Pairs, "pairs", 1, "runs of each set")
+	c.flags.StringVar(&o.Server, "server", "", "the server's program, with the plugins beside it (default this one)")
+	c.flags.StringVar(&o.Dir, "dir", "", "for records (default /dev/shm)")
+	c.flags.BoolVar(&o.Nginx, "nginx", true, "measure nginx with libnginx-mod-rtmp as well, if it is installed")
+	o.Progress = stderr
+	c.run = func(ctx context.Context) (report, error) {
+		o.Rows = parseSets(*rows)
+		if err := shape(&o.Publish.Shape); err != nil {
+			return nil, err
+		}
+		return bench.Record(ctx, o)
+	}
+}
+
+// parseSets reads sets of plugins; "none" is the empty one.
+func parseSets(list string) (sets [][]string) {
+	for set := range strings.SplitSeq(list, ",") {
+		switch set {
+		case "":
+		case "none":
+			sets = append(sets, nil)
+		default:
+			sets = append(sets, strings.Split(set, "+"))
+		}
+	}
+	return sets
 }
 
 // gridFlags are those of what is compared; what is returned reads them.

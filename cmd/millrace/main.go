@@ -28,7 +28,7 @@ const usage = `Usage:
   millrace record COMMAND      recordings on disk: verify, repair
   millrace debug FAULT         make a fault in the running server
   millrace version             say which version this is
-  millrace bench COMMAND       load a server and measure it: publish, play, floor, compare
+  millrace bench COMMAND       load a server and measure it: publish, play, floor, compare, record
 
 Without -c, commands that need a configuration take conf/millrace.toml if it is there, and the
 defaults otherwise. Environment variables MILLRACE_SECTION_KEY override the file.

@@ -115,6 +115,7 @@ func (p *pacer) settled() bool {
 func (p *pacer) beginInterval() {
 	p.late = distribution{}
 	for _, u := range p.publishers {
+		u.before += u.sent
 		u.sent, u.tags = 0, 0
 	}
 }
@@ -122,6 +123,7 @@ func (p *pacer) beginInterval() {
 // totals of the interval.
 type totals struct {
 	bytes, tags uint64
+	all         uint64 // bytes, ever
 	late        distribution
 	reasons     map[string]int
 }
@@ -129,6 +131,7 @@ type totals struct {
 func (p *pacer) endInterval(t *totals) {
 	for _, u := range p.publishers {
 		t.bytes += u.sent
+		t.all += u.before + u.sent
 		t.tags += u.tags
 	}
 	t.late.merge(&p.late)

@@ -184,6 +184,7 @@ type PublishReport struct {
 	Ended    int64          `json:"ended_early"` // by the server, ever
 	Reasons  map[string]int `json:"reasons,omitempty"`
 	Bytes    uint64         `json:"bytes"`
+	AllBytes uint64         `json:"all_bytes"` // ever
 	Tags     uint64         `json:"tags"`
 	GbitPerS float64        `json:"gbit_per_s"`
 	// LateMS is from when a tag was due to when the socket had taken it.
@@ -196,7 +197,7 @@ type PublishReport struct {
 
 func (st *studio) report(t totals, usage Usage) PublishReport {
 	r := PublishReport{
-		Streams: st.options.Streams, Reasons: t.reasons, Bytes: t.bytes, Tags: t.tags,
+		Streams: st.options.Streams, Reasons: t.reasons, Bytes: t.bytes, AllBytes: t.all, Tags: t.tags,
 		GbitPerS: float64(t.bytes) * 8 / 1e9 / usage.Seconds,
 		LateMS:   t.late.spread(), Usage: usage, Warnings: usage.warnings(),
 	}

@@ -28,6 +28,7 @@ type publisher struct {
 	place   int // in the pacer's heap, -1 outside of it
 
 	sent      uint64 // bytes of media messages in the interval
+	before    uint64 // the same before it
 	tags      uint64 // in the interval
 	waitSince time.Time
 }

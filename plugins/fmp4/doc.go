@@ -13,7 +13,7 @@
 //	output_separate/index.json, video.m3u8, audio.m3u8, index.m3u8
 //
 // The keys of the plugin's table are those of Options in lower case: segment,
-// chunk, merge, separate, full, sync, min_free, keep_age, keep_bytes.
+// chunk, merge, separate, full, checksum, sync, min_free, keep_age, keep_bytes.
 //
 // Fragments are of at most chunk. The last frame of each track is held back
 // until its successor says how long it lasts, so that a fragment's durations

@@ -28,6 +28,7 @@ type full struct {
 	// progress is told how many bytes of all are copied, now and then.
 	progress func(done, of int64)
 	m        *record.Manifest
+	checksum bool
 
 	tables [2]*table
 	files  []mediaFile
@@ -49,13 +50,13 @@ type piece struct {
 // makeFull writes the session's stream_full.mp4 and lists it in the manifest,
 // which is complete then. What a cut leaves is a file with a leading dot, that
 // the next try overwrites.
-func makeFull(ctx context.Context, dir string, progress func(done, of int64)) (record.Part, error) {
+func makeFull(ctx context.Context, dir string, checksum bool, progress func(done, of int64)) (record.Part, error) {
 	path := record.ManifestPath(dir, true)
 	m, err := record.Load(path)
 	if err != nil {
 		return record.Part{}, err
 	}
-	f := &full{dir: dir, progress: progress, m: &m, line: &timeline{}}
+	f := &full{dir: dir, progress: progress, m: &m, checksum: checksum, line: &timeline{}}
 	if err := f.line.load(&m); err != nil {
 		return record.Part{}, err
 	}
@@ -92,9 +93,11 @@ func (f *full) make(ctx context.Context) (part record.Part, err error) {
 	if err := f.write(ctx, temp); err != nil {
 		return part, errors.Join(err, os.Remove(temp))
 	}
-	sum, err := sumFile(ctx, temp)
-	if err != nil {
-		return part, err
+	sum := ""
+	if f.checksum {
+		if sum, err = sumFile(ctx, temp); err != nil {
+			return part, err
+		}
 	}
 	info, err := os.Stat(temp)
 	if err != nil {

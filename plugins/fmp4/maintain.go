@@ -198,7 +198,7 @@ func (p *Plugin) full(s *session) (record.Part, error) {
 		return record.Part{}, p.ctx.Err()
 	}
 	const gauge = "merge_done_ratio"
-	part, err := makeFull(p.ctx, s.Dir, func(done, of int64) {
+	part, err := makeFull(p.ctx, s.Dir, p.opt.Checksum, func(done, of int64) {
 		logProgress(p.log, s.Dir)(done, of)
 		p.host.Gauge(gauge, float64(done)/float64(of), "session", s.Session)
 	})

@@ -16,6 +16,8 @@ type Options struct {
 	Chunk time.Duration
 	// Merge, Separate and Full say which files are made.
 	Merge, Separate, Full bool
+	// Checksum: the manifest has the SHA-256 of each file, and so have events.
+	Checksum bool
 	// Sync is about the open segment: a closed one is synced unless it is
 	// "never".
 	Sync record.Sync
@@ -46,6 +48,7 @@ func readOptions(c sdk.Config) (Options, []sdk.Problem) {
 		Merge:     s.Bool("merge", true),
 		Separate:  s.Bool("separate", true),
 		Full:      s.Bool("full", true),
+		Checksum:  s.Bool("checksum", true),
 		Sync:      s.Sync("sync", "10s"),
 		MinFree:   s.Size("min_free", 256<<20, 0, maxBytes),
 		KeepAge:   s.Duration("keep_age", 0, 0, maxKeep),

@@ -105,7 +105,7 @@ func (s *session) grewSince(when time.Time) bool {
 
 // merged makes the plain MP4 of an ended session.
 func (s *session) merged(ctx context.Context) (Repaired, error) {
-	part, err := makeFull(ctx, s.Dir, logProgress(s.log, s.Dir))
+	part, err := makeFull(ctx, s.Dir, true, logProgress(s.log, s.Dir))
 	if err != nil {
 		return Repaired{}, err
 	}

@@ -27,11 +27,13 @@ type set struct {
 	folder string     // below the session's
 	prefix string     // "", "video_", "audio_"
 	kind   media.Kind // 0: all
+	// checksum: sum is wanted.
+	checksum bool
 
 	// The open segment; f is nil if there is none.
 	f    *os.File
 	size int64
-	sum  hash.Hash
+	sum  hash.Hash // nil: it is not wanted
 
 	head []byte   // reused
 	bufs [][]byte // reused
@@ -46,6 +48,9 @@ func setsOf(o Options) []*set {
 	if o.Separate {
 		sets = append(sets, &set{folder: separateDir, prefix: "video_", kind: media.Video},
 			&set{folder: separateDir, prefix: "audio_", kind: media.Audio})
+	}
+	for _, s := range sets {
+		s.checksum = o.Checksum
 	}
 	return sets
 }
@@ -83,8 +88,15 @@ func (s *set) open(dir string, number int64) error {
 	if err != nil {
 		return fmt.Errorf("begin segment: %w", err)
 	}
-	s.f, s.size, s.sum = f, 0, sha256.New()
+	s.f, s.size, s.sum = f, 0, s.newSum()
 	return nil
+}
+
+func (s *set) newSum() hash.Hash {
+	if !s.checksum {
+		return nil
+	}
+	return sha256.New()
 }
 
 // reopen goes on with a segment of size bytes.
@@ -93,10 +105,14 @@ func (s *set) reopen(dir string, number, size int64) error {
 	if err != nil {
 		return fmt.Errorf("go on with segment: %w", err)
 	}
-	s.f, s.size, s.sum = f, size, sha256.New()
+	s.f, s.size, s.sum = f, size, s.newSum()
 	err = f.Truncate(size)
-	if err == nil {
+	switch {
+	case err != nil:
+	case s.sum != nil:
 		_, err = io.Copy(s.sum, f)
+	default:
+		_, err = f.Seek(size, io.SeekStart)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("go on with segment: %w", err), s.close())
@@ -114,7 +130,9 @@ func (s *set) write(frag *box.Fragment, n *note) error {
 	s.bufs = frag.Buffers(s.bufs[:0], s.head)
 	size := int64(0)
 	for _, b := range s.bufs {
-		s.sum.Write(b)
+		if s.sum != nil {
+			s.sum.Write(b)
+		}
 		size += int64(len(b))
 	}
 	err := writev(s.f, s.bufs)
@@ -128,7 +146,13 @@ func (s *set) write(frag *box.Fragment, n *note) error {
 	return nil
 }
 
-func (s *set) sha() string { return hex.EncodeToString(s.sum.Sum(nil)) }
+// sha is "" if it is not wanted.
+func (s *set) sha() string {
+	if s.sum == nil {
+		return ""
+	}
+	return hex.EncodeToString(s.sum.Sum(nil))
+}
 
 func (s *set) close() error {
 	if s.f == nil {

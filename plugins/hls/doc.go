@@ -20,6 +20,7 @@
 //	part = "200ms"        of parts
 //	encrypt = false       AES-128
 //	key_rotation = 0      segments to a key; 0: one key for a session
+//	checksum = true       SHA-256 of each segment in the manifest and in events
 //	sync = "never"        never, fragment, or a duration: when the disk has to keep what it has
 //	keep_age = "0s"       how long sessions are kept after their end; 0: for ever
 //	keep_bytes = "0"      how much all of them may take; 0: no limit

@@ -16,13 +16,21 @@ import (
 type file struct {
 	f    *os.File // nil without disk
 	size int64
-	sum  hash.Hash
-	left [][]byte // scratch
+	sum  hash.Hash // nil: it is not wanted
+	left [][]byte  // scratch
+}
+
+// newSum returns nil if no sum is wanted.
+func newSum(wanted bool) hash.Hash {
+	if !wanted {
+		return nil
+	}
+	return sha256.New()
 }
 
 // createFile begins a segment; path is "" without disk.
-func createFile(path string) (*file, error) {
-	s := &file{sum: sha256.New()}
+func createFile(path string, checksum bool) (*file, error) {
+	s := &file{sum: newSum(checksum)}
 	if path == "" {
 		return s, nil
 	}
@@ -35,15 +43,19 @@ func createFile(path string) (*file, error) {
 }
 
 // reopenFile goes on with a segment behind its first size bytes.
-func reopenFile(path string, size int64) (*file, error) {
+func reopenFile(path string, size int64, checksum bool) (*file, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open the last segment: %w", err)
 	}
-	s := &file{f: f, size: size, sum: sha256.New()}
+	s := &file{f: f, size: size, sum: newSum(checksum)}
 	err = f.Truncate(size)
-	if err == nil {
+	switch {
+	case err != nil:
+	case s.sum != nil:
 		_, err = io.Copy(s.sum, f)
+	default:
+		_, err = f.Seek(size, io.SeekStart)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cut the last segment: %w", err), f.Close())
@@ -55,7 +67,9 @@ func reopenFile(path string, size int64) (*file, error) {
 func (s *file) write(pieces [][]byte) error {
 	n := int64(0)
 	for _, p := range pieces {
-		s.sum.Write(p)
+		if s.sum != nil {
+			s.sum.Write(p)
+		}
 		n += int64(len(p))
 	}
 	if s.f != nil {
@@ -100,10 +114,13 @@ func (s *file) sync() error {
 	return s.f.Sync()
 }
 
-// close returns the sum of all that was written.
+// close returns the sum of all that was written, "" if it is not wanted.
 func (s *file) close() (sum string, err error) {
 	if s.f != nil {
 		err = s.f.Close()
+	}
+	if s.sum == nil {
+		return "", err
 	}
 	return hex.EncodeToString(s.sum.Sum(nil)), err
 }

@@ -249,9 +249,9 @@ func (s *stream) reopenAt(name string, chunks []chunk) error {
 	}
 	var err error
 	if s.set.disk {
-		c.file, err = reopenFile(name, last.Segment.Size)
+		c.file, err = reopenFile(name, last.Segment.Size, s.set.checksum)
 	} else {
-		c.file, err = createFile("")
+		c.file, err = createFile("", s.set.checksum)
 		c.file.size = last.Segment.Size
 	}
 	if err != nil {

@@ -37,7 +37,7 @@ func (s *stream) begin(f *media.Frame, t time.Duration, seq uint64) error {
 		name = filepath.Join(s.paths.dir, c.File)
 	}
 	var err error
-	if c.file, err = createFile(name); err != nil {
+	if c.file, err = createFile(name, s.set.checksum); err != nil {
 		return err
 	}
 	s.cur, s.broken = c, false

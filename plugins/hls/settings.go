@@ -17,8 +17,10 @@ type settings struct {
 	format  string        // auto, ts, fmp4
 	encrypt bool
 	rotate  int // segments to a key, 0: one key for a session
-	sync    record.Sync
-	keepAge time.Duration
+	// checksum: events and manifest have each segment's SHA-256.
+	checksum bool
+	sync     record.Sync
+	keepAge  time.Duration
 	// keepBytes and minFree are 0 for no such rule.
 	keepBytes, minFree int64
 }
@@ -51,6 +53,7 @@ func readSettings(c sdk.Config) (settings, []sdk.Problem) {
 		format:    r.String("format", formatAuto, formatAuto, formatTS, formatFMP4),
 		encrypt:   r.Bool("encrypt", false),
 		rotate:    int(r.Int("key_rotation", 0, 0, 1e6)),
+		checksum:  r.Bool("checksum", true),
 		sync:      r.Sync("sync", "never"),
 		keepAge:   r.Duration("keep_age", 0, 0, 100*365*24*time.Hour),
 		keepBytes: r.Size("keep_bytes", 0, 0, maxSize),

@@ -53,13 +53,19 @@ type Unit struct {
 }
 
 // Decoder takes a feed apart. The zero value is at its beginning. One
-// goroutine may use it.
+// goroutine may use it. It must not be copied after its first use.
 type Decoder struct {
 	begun   bool // the file header was read
 	counted bool // onSequence was seen
 	next    uint64
 	clock   clock
 	pick    picker
+
+	// first is the first part of the tag under way, if it has any, and split
+	// what sets it: one function for all tags, none of which is garbage then.
+	first flv.Part
+	any   bool
+	split func(flv.Part)
 }
 
 const (
@@ -143,19 +149,24 @@ func (d *Decoder) count(f *media.Frame) Unit {
 }
 
 func (d *Decoder) media(kind media.Kind, ts uint32, data []byte) Unit {
-	var first *flv.Part
-	err := flv.Split(kind, data, func(p flv.Part) {
-		if first == nil {
-			first = &p
-		}
-	})
-	if err != nil || first == nil {
+	if d.split == nil {
+		d.split = d.take
+	}
+	d.any = false
+	if err := flv.Split(kind, data, d.split); err != nil || !d.any {
 		return d.count(nil)
 	}
+	first := &d.first
 	f := frame(kind, data, first.Size)
 	f.Codec, f.Flags, f.CTS, f.Nano, f.Track = first.Codec, first.Flags, first.CTS, first.Nano, first.Track
 	d.pick.mark(f)
 	return d.count(d.dated(f, ts))
+}
+
+func (d *Decoder) take(p flv.Part) {
+	if !d.any {
+		d.any, d.first = true, p
+	}
 }
 
 // dated gives the frame its time and its wire forms. A sequence header from
