@@ -17,12 +17,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errChecksum is for a program that is not the one that the table names.
-var errChecksum = errors.New("the program's SHA-256 is not the one given")
+// Errors of a program that is not started.
+var (
+	ErrNoProgram = errors.New("no such program")
+	ErrChecksum  = errors.New("the program's SHA-256 is not the one given")
+)
 
 // lookUp finds a command: absolute, beside the server's own program, in PATH.
 func lookUp(beside, command string) (string, error) {
 	if filepath.IsAbs(command) {
+		if _, err := exec.LookPath(command); err != nil {
+			return "", fmt.Errorf("%w: %w", ErrNoProgram, err)
+		}
 		return command, nil
 	}
 	if beside == "" {
@@ -37,7 +43,7 @@ func lookUp(beside, command string) (string, error) {
 	}
 	path, err := exec.LookPath(command)
 	if err != nil {
-		return "", fmt.Errorf("find command %q beside the server and in PATH: %w", command, err)
+		return "", fmt.Errorf("%w beside the server and in PATH: %w", ErrNoProgram, err)
 	}
 	return filepath.Abs(path)
 }
@@ -57,7 +63,7 @@ func verifyChecksum(path, want string) error {
 	}
 	sum, err := hex.DecodeString(want)
 	if err != nil || subtle.ConstantTimeCompare(sum, h.Sum(nil)) != 1 {
-		return fmt.Errorf("%s: %w", path, errChecksum)
+		return fmt.Errorf("%s: %w", path, ErrChecksum)
 	}
 	return nil
 }

@@ -162,8 +162,8 @@ func (p *parser) limits(to *Limits) {
 		to.Nice = int(v)
 	}
 	if v, ok := take[int64](inner, "files", "a whole number"); ok {
-		if v < 16 {
-			inner.note("files", "is less than 16")
+		if v != 0 && v < 16 {
+			inner.note("files", "is less than 16, and not 0 for no limit")
 		}
 		to.Files = uint64(max(v, 0))
 	}

@@ -66,6 +66,7 @@ func New(o Options) (*Host, error) {
 func (h *Host) prepare() (err error) {
 	names := place.Options{
 		DataDir: h.o.DataDir, Location: h.o.Location, Template: h.o.RecordTemplate, Logger: h.o.Logger,
+		Owner: h.owner,
 	}
 	if h.o.Decide != nil {
 		names.Decide = h.decide
@@ -82,6 +83,18 @@ func (h *Host) prepare() (err error) {
 		return errors.Join(fmt.Errorf("open private folder: %w", err), h.Close())
 	}
 	return nil
+}
+
+// owner is the user that a plugin runs as, if its table names one.
+func (h *Host) owner(plugin string) (uid, gid int, other bool) {
+	h.mu.Lock()
+	name := h.configs[plugin].Limits.User
+	h.mu.Unlock()
+	a, err := lookUpUser(name)
+	if a == nil || err != nil {
+		return 0, 0, false
+	}
+	return int(a.uid), int(a.gid), true
 }
 
 // decide runs on_record with all that is known of the stream.

@@ -94,6 +94,36 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// TestInfoAfterConfigure has the table say how frames come.
+func TestInfoAfterConfigure(t *testing.T) {
+	t.Parallel()
+	r := rig(t, plugintest.ModeJournal, func(c *host.Config) { c.Values = map[string]any{"merge": "10ms"} })
+	p := r.Publish("live", "cam", 100)
+	p.Feed(plugintest.GOPs(1, 0, 100)...)
+	awaitLast(r, p)
+	if reads := r.Media.Reads(); !strings.Contains(reads[0], "merge=10ms") {
+		t.Errorf("read %v", reads)
+	}
+}
+
+// TestSlowDisk has a plugin that runs now and then only lose nothing.
+func TestSlowDisk(t *testing.T) {
+	t.Parallel()
+	r := plugintest.NewRig(t, map[string]host.Config{"rec": plugintest.Command(plugintest.ModeJournal)},
+		host.Options{HealthInterval: 5 * time.Second})
+	r.AwaitState("rec", host.Running)
+	if err := r.SlowDisk("rec", 3*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	p := r.Publish("live", "cam", 10_000)
+	p.Feed(plugintest.GOPs(8, 0, 2000)...)
+	awaitLast(r, p)
+	whole(t, journal(t, r), 600)
+	if s := r.Status("rec"); s.Restarts != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestOnRecord(t *testing.T) {
 	t.Parallel()
 	asked := make(chan event.Event, 10)

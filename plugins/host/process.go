@@ -134,7 +134,12 @@ func (p *process) connect() error {
 	if _, err := protocol.Dispense(wire.Name); err != nil {
 		return fmt.Errorf("start %s: %w", filepath.Base(p.path), err)
 	}
-	ctx, cancel := context.WithTimeout(p.ctx, p.config.StartTimeout)
+	return p.askInfo(p.ctx)
+}
+
+// askInfo asks the plugin what it is and wants.
+func (p *process) askInfo(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.config.StartTimeout)
 	defer cancel()
 	answer, err := p.remote.Info(ctx, &pluginv1.InfoRequest{})
 	if err != nil {
@@ -177,14 +182,15 @@ func (d *dispenser) GRPCClient(ctx context.Context, broker *plugin.GRPCBroker, c
 }
 
 // configure hands the table over. A *ConfigError says what is wrong with it.
+// What the plugin wants may depend on its table, so that is asked once more.
 func (p *process) configure(ctx context.Context) error {
 	table, err := wire.Struct(p.config.Values)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.config.StartTimeout)
+	patient, cancel := context.WithTimeout(ctx, p.config.StartTimeout)
 	defer cancel()
-	answer, err := p.remote.Configure(ctx, &pluginv1.ConfigureRequest{Config: table})
+	answer, err := p.remote.Configure(patient, &pluginv1.ConfigureRequest{Config: table})
 	if err != nil {
 		return fmt.Errorf("configure: %w", err)
 	}
@@ -195,7 +201,7 @@ func (p *process) configure(ctx context.Context) error {
 	if len(problems) > 0 {
 		return &ConfigError{Problems: problems}
 	}
-	return nil
+	return p.askInfo(ctx)
 }
 
 // begin has the plugin begin its work.

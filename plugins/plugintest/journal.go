@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/plugins/sdk"
@@ -20,11 +21,13 @@ import (
 //	lost NEXT NEXT
 //
 // It resumes, and hands over, as a recorder should; beside that it is as
-// simple as one can be. Configuration: kind, the folder below data_dir.
+// simple as one can be. Configuration: kind, the folder below data_dir, and
+// merge, for how long frames may be held back.
 type Journal struct {
 	host     sdk.Host
 	handover bool
 	kind     string
+	merge    time.Duration
 }
 
 // NewJournal makes a Journal.
@@ -36,15 +39,20 @@ func NewPlainJournal() sdk.Plugin { return &Journal{kind: "journal"} }
 // Info is sdk.Plugin's.
 func (j *Journal) Info() sdk.Info {
 	return sdk.Info{Name: "journal", Version: "1.0", Capabilities: sdk.Capabilities{
-		Media: &sdk.MediaWanted{}, Handover: j.handover, Objects: []string{"journal/"},
+		Media: &sdk.MediaWanted{Merge: j.merge}, Handover: j.handover, Objects: []string{"journal/"},
 	}}
 }
 
-// Configure takes kind, the folder below data_dir.
+// Configure takes kind and merge.
 func (j *Journal) Configure(c sdk.Config) (problems []sdk.Problem) {
 	for key, value := range c.Values {
 		text, isText := value.(string)
+		merge, err := time.ParseDuration(text)
 		switch {
+		case key == "merge" && err == nil:
+			j.merge = merge
+		case key == "merge":
+			problems = append(problems, sdk.Problem{Key: key, Message: "is not a duration"})
 		case key != "kind":
 			problems = append(problems, sdk.Problem{Key: key, Message: "is unknown"})
 		case !isText || text == "":

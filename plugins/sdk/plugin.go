@@ -13,7 +13,8 @@ import (
 // Plugin is what an author writes. The methods are called one at a time, in
 // the order in which they stand here.
 type Plugin interface {
-	// Info says what the plugin is and what it wants.
+	// Info says what the plugin is and what it wants. It is asked once more
+	// after Configure: the answer may depend on the table.
 	Info() Info
 	// Configure takes the plugin's own table of the configuration. Whatever is
 	// wrong with it is returned, all of it; then the plugin is not started. It
@@ -74,7 +75,7 @@ type MediaWanted struct {
 	// Streams are patterns of path.Match over "APP/NAME", where * also takes
 	// slashes; none: all streams.
 	Streams []string
-	// Codecs are names as in events ("H.264", "AAC"); none: all.
+	// Codecs are names as in events and the API ("h264", "aac"); none: all.
 	Codecs []string
 	// Merge is how long frames may be held back so that they come together.
 	Merge time.Duration

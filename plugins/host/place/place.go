@@ -40,6 +40,9 @@ type Options struct {
 	// Decide runs on_record; nil: there is none. After an error the default
 	// name holds.
 	Decide func(ctx context.Context, e event.Event) (Verdict, error)
+	// Owner says which user a plugin's records are for, if another one than
+	// the server's; nil: none has one.
+	Owner  func(plugin string) (uid, gid int, other bool)
 	Logger *slog.Logger
 }
 
@@ -69,7 +72,8 @@ type Namer struct {
 // session is what is known of a publish session.
 type session struct {
 	app, stream string
-	name        string // YYYYMMDD_HHMMSS, perhaps with _2
+	start       string // YYYYMMDD_HHMMSS, which its names begin with
+	name        string // start, perhaps with _2
 	// records by kind and plugin.
 	records map[string]*record
 }
@@ -135,6 +139,9 @@ func (n *Namer) Open(ctx context.Context, plugin string, r sdk.RecordRequest) (s
 	if err != nil {
 		return sdk.RecordPlace{}, err
 	}
+	if err := n.give(plugin, rel); err != nil {
+		return sdk.RecordPlace{}, err
+	}
 	return n.answer(rec, r, rel), nil
 }
 
@@ -188,11 +195,13 @@ func (n *Namer) record(plugin string, r sdk.RecordRequest) (*session, *record, e
 	defer n.mu.Unlock()
 	s := n.sessions[r.Session]
 	if s == nil {
-		name, err := n.freeSession(r, "")
+		s = &session{app: r.App, stream: r.Name, records: map[string]*record{}}
+		s.start = started(r).In(n.o.Location).Format(sessionForm)
+		name, err := n.freeSession(r, s)
 		if err != nil {
 			return nil, nil, err
 		}
-		s = &session{app: r.App, stream: r.Name, name: name, records: map[string]*record{}}
+		s.name = name
 		n.sessions[r.Session] = s
 	}
 	key := r.Kind + "\x00" + plugin
@@ -202,7 +211,7 @@ func (n *Namer) record(plugin string, r sdk.RecordRequest) (*session, *record, e
 	}
 	rec = &record{name: s.name, parts: map[int]string{}}
 	if seen { // finished, and begun once more
-		name, err := n.freeSession(r, s.name)
+		name, err := n.freeSession(r, s)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -229,6 +238,11 @@ func (n *Namer) decide(ctx context.Context, s *session, rec *record, plugin stri
 			"stream_id", r.App+"/"+r.Name, "path", v.Path, "error", err)
 	}
 	base, err := n.expand(n.o.Template, rec, plugin, r)
+	if err != nil && n.o.Template != DefaultTemplate { // a label that is not there, or no file name
+		n.o.Logger.Warn("template of records refused, default used", "plugin", plugin,
+			"stream_id", r.App+"/"+r.Name, "template", n.o.Template, "error", err)
+		base, err = n.expand(DefaultTemplate, rec, plugin, r)
+	}
 	if err != nil {
 		rec.decided = false
 		return fmt.Errorf("expand template of records: %w", err)
@@ -279,6 +293,24 @@ func (n *Namer) reserve(rec *record, r sdk.RecordRequest) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%w: %s and %d names after it are taken", ErrRefused, rec.base, maxTries)
+}
+
+// give hands a record, and the folder that its manifest and links are put in,
+// to the user that the plugin runs as.
+func (n *Namer) give(plugin, rel string) error {
+	if n.o.Owner == nil {
+		return nil
+	}
+	uid, gid, other := n.o.Owner(plugin)
+	if !other {
+		return nil
+	}
+	for _, p := range []string{path.Dir(rel), rel} {
+		if err := n.root.Chown(p, uid, gid); err != nil {
+			return fmt.Errorf("give record to the plugin's user: %w", err)
+		}
+	}
+	return nil
 }
 
 const maxTries = 10_000

@@ -13,23 +13,24 @@ import (
 // sessionForm is the form of a session's name, in package time's notation.
 const sessionForm = "20060102_150405"
 
-// freeSession is the name for a session: that of its start, then _2, _3 as
-// long as a record of this stream by any recorder has it, or after is it.
-func (n *Namer) freeSession(r sdk.RecordRequest, after string) (string, error) {
-	name := started(r).In(n.o.Location).Format(sessionForm)
+// freeSession is a name for a session: that of its start, then _2, _3 as long
+// as a record of this stream by any recorder has it. One that has a name
+// already gets a later one. What r says of the start does not count: recorders
+// may know it less well than who asked first.
+func (n *Namer) freeSession(r sdk.RecordRequest, s *session) (string, error) {
 	taken, err := n.taken(r)
 	if err != nil {
 		return "", err
 	}
-	past := after == ""
+	past := s.name == ""
 	for i := 1; i <= maxTries; i++ {
-		candidate := numbered(name, i)
+		candidate := numbered(s.start, i)
 		if past && !taken[candidate] {
 			return candidate, nil
 		}
-		past = past || candidate == after
+		past = past || candidate == s.name
 	}
-	return "", fmt.Errorf("%w: %s and %d names after it are taken", ErrRefused, name, maxTries)
+	return "", fmt.Errorf("%w: %s and %d names after it are taken", ErrRefused, s.start, maxTries)
 }
 
 func started(r sdk.RecordRequest) time.Time {
@@ -64,6 +65,25 @@ func (n *Namer) taken(r sdk.RecordRequest) (map[string]bool, error) {
 		}
 	}
 	return names, nil
+}
+
+// CheckTemplate says what is wrong with a template of records' paths; "" is
+// the default.
+func CheckTemplate(template string) error {
+	if template == "" {
+		return nil
+	}
+	n := &Namer{o: Options{Location: time.UTC}}
+	for rest := template; ; { // any label may be there
+		_, after, ok := strings.Cut(rest, "{label.")
+		if !ok {
+			break
+		}
+		label, tail, _ := strings.Cut(after, "}")
+		template, rest = strings.ReplaceAll(template, "{label."+label+"}", "x"), tail
+	}
+	_, err := n.expand(template, &record{name: sessionForm}, "x", sdk.RecordRequest{App: "x", Name: "x", Kind: "flv", Started: time.Unix(0, 0)})
+	return err
 }
 
 // expand fills a template in, and checks every segment of the result.
