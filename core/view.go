@@ -122,6 +122,26 @@ func (s *Server) KickClient(ctx context.Context, id, reason string) (bool, error
 	return s.engine.Kick(ctx, id, reason)
 }
 
+// StallViewer writes nothing to a viewer for d, as if its socket were full.
+// False: there is no such viewer.
+func (s *Server) StallViewer(ctx context.Context, id string, d time.Duration) (bool, error) {
+	return s.engine.Stall(ctx, id, d)
+}
+
+// DropPublisher closes the connection of a stream's publisher without a
+// good-bye. False: there is none.
+func (s *Server) DropPublisher(ctx context.Context, app, name string) (bool, error) {
+	st := s.streams.Lookup(stream.Key{App: app, Name: name})
+	if st == nil {
+		return false, nil
+	}
+	i := st.Info()
+	if i.Lost {
+		return false, nil
+	}
+	return s.engine.Cut(ctx, i.Publisher.ID)
+}
+
 // Reload has the owner read the configuration again.
 func (s *Server) Reload() ([]admin.Change, error) {
 	changes, err := s.options.Reload()

@@ -48,7 +48,7 @@ type Options struct {
 type Endpoint struct {
 	Method string
 	// Pattern is http.ServeMux's, without a method; "{stream...}" is
-	// "{app}/{name}".
+	// "{app}/{name}", see StreamOf, and "/WORD/{KEY}" may follow it.
 	Pattern string
 	About   string // the line of the index
 	// Serve answers with what it returns, as JSON; an error as {"error": …}

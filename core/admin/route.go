@@ -18,7 +18,7 @@ type route struct {
 
 // path is the pattern as people write it.
 func (r route) path() string {
-	p := strings.Replace(r.pattern, "{stream...}", "{app}/{name}", 1)
+	p := strings.Replace(r.pattern, streamPart, "{app}/{name}", 1)
 	return strings.TrimSuffix(p, "{$}")
 }
 
@@ -54,12 +54,79 @@ func newMux(routes []route) *http.ServeMux {
 			byPattern[r.pattern][http.MethodHead] = r.serve
 		}
 	}
-	mux := http.NewServeMux()
+	mux, trees := http.NewServeMux(), map[string]*tree{}
 	for pattern, m := range byPattern {
+		if before, below, ok := strings.Cut(pattern, streamPart); ok {
+			treeAt(trees, before+streamPart).add(below, m)
+			continue
+		}
 		mux.Handle(pattern, m)
+	}
+	for pattern, t := range trees {
+		mux.Handle(pattern, t)
 	}
 	mux.HandleFunc("/", notFound)
 	return mux
+}
+
+// streamPart is the part of a pattern that is "APP/NAME".
+const streamPart = "{stream...}"
+
+// tree serves a stream's path and what is below it: ServeMux has "{stream...}"
+// at the end of a pattern only, since an app may contain slashes.
+type tree struct {
+	stream methods
+	below  []branch
+}
+
+// branch serves "{stream...}/WORD/{KEY}".
+type branch struct {
+	word, key string
+	methods   methods
+}
+
+func treeAt(all map[string]*tree, pattern string) *tree {
+	if all[pattern] == nil {
+		all[pattern] = &tree{}
+	}
+	return all[pattern]
+}
+
+func (t *tree) add(below string, m methods) {
+	if below == "" {
+		t.stream = m
+		return
+	}
+	word, key, _ := strings.Cut(strings.Trim(below, "/"), "/")
+	t.below = append(t.below, branch{word, strings.Trim(key, "{}"), m})
+}
+
+func (t *tree) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.PathValue("stream")
+	rest, value, _ := cutLast(path)
+	id, word, _ := cutLast(rest)
+	for _, b := range t.below {
+		// Two segments are left at least: the path of the stream app/WORD/x is
+		// another one.
+		if b.word == word && value != "" && strings.Contains(id, "/") {
+			r.SetPathValue("stream", id)
+			r.SetPathValue(b.key, value)
+			b.methods.ServeHTTP(w, r)
+			return
+		}
+	}
+	if t.stream == nil {
+		notFound(w, r)
+		return
+	}
+	t.stream.ServeHTTP(w, r)
+}
+
+func cutLast(path string) (before, after string, found bool) {
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		return path[:i], path[i+1:], true
+	}
+	return "", path, false
 }
 
 // methods serves one path.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 )
 
 func (a *api) getStreams(w http.ResponseWriter, _ *http.Request) {
@@ -19,7 +18,7 @@ func (a *api) getStreams(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *api) getStream(w http.ResponseWriter, r *http.Request) {
-	app, name := streamOf(r)
+	app, name := StreamOf(r)
 	status, ok := a.server.Stream(app, name)
 	if !ok {
 		noStream(w, app, name)
@@ -29,7 +28,7 @@ func (a *api) getStream(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) kickStream(w http.ResponseWriter, r *http.Request) {
-	app, name := streamOf(r)
+	app, name := StreamOf(r)
 	reason, ok := kickReason(w, r)
 	if !ok {
 		return
@@ -42,13 +41,11 @@ func (a *api) kickStream(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// streamOf splits the path: the name is its last segment, the app all before.
-func streamOf(r *http.Request) (app, name string) {
-	p := r.PathValue("stream")
-	if i := strings.LastIndexByte(p, '/'); i >= 0 {
-		return p[:i], p[i+1:]
-	}
-	return "", p
+// StreamOf returns the stream that a request's path names by "{stream...}": the
+// name is the last segment, the app all before.
+func StreamOf(r *http.Request) (app, name string) {
+	app, name, _ = cutLast(r.PathValue("stream"))
+	return app, name
 }
 
 func noStream(w http.ResponseWriter, app, name string) {

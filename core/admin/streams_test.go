@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -79,5 +80,41 @@ func TestKickStream(t *testing.T) {
 				t.Errorf("204 with a body: %s", w.Body)
 			}
 		})
+	}
+}
+
+// TestBelowStream has endpoints below a stream's path found, whose app may
+// contain slashes.
+func TestBelowStream(t *testing.T) {
+	t.Parallel()
+	got := ""
+	serve := func(r *http.Request) (any, error) {
+		app, name := StreamOf(r)
+		got = r.Method + " " + app + " " + name + " " + r.PathValue("plugin")
+		return nil, nil
+	}
+	f := newFake()
+	h := Handler(Options{Listen: "127.0.0.1:8502", Server: f, Endpoints: []Endpoint{
+		{Method: "POST", Pattern: "/api/v1/streams/{stream...}/recordings/{plugin}", Serve: serve},
+		{Method: "DELETE", Pattern: "/api/v1/streams/{stream...}/recordings/{plugin}", Serve: serve},
+		{Method: "POST", Pattern: "/api/v1/cut/{stream...}", Serve: serve},
+	}})
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		got          string
+	}{
+		{"POST", "/api/v1/streams/live/cam/recordings/flv", 204, "POST live cam flv"},
+		{"DELETE", "/api/v1/streams/live/eu/cam/recordings/flv", 204, "DELETE live/eu cam flv"},
+		{"GET", "/api/v1/streams/live/cam/recordings/flv", 405, ""},
+		{"POST", "/api/v1/streams/live/cam", 405, ""},
+		{"POST", "/api/v1/streams/live/cam/recordings/", 405, ""},
+		{"DELETE", "/api/v1/streams/live/recordings/flv", 404, ""}, // the stream flv
+		{"POST", "/api/v1/cut/live/cam", 204, "POST live cam "},
+	} {
+		got = ""
+		if w := (request{method: tt.method, target: tt.path}).do(h); w.Code != tt.status || got != tt.got {
+			t.Errorf("%s %s: %d %q", tt.method, tt.path, w.Code, got)
+		}
 	}
 }

@@ -104,7 +104,7 @@ func (s *slots) give(at slot) {
 func (l *loop) onDrain(ready []slot) {
 	for _, at := range ready {
 		c := l.slots.conns[at.index]
-		if c == nil || l.slots.gens[at.index] != at.generation || !c.blocked {
+		if c == nil || l.slots.gens[at.index] != at.generation || !c.blocked || l.stalled(c) {
 			continue
 		}
 		l.unblock(c)
@@ -126,7 +126,10 @@ func (l *loop) scanBlocked(now int64) {
 			l.lookAtTap(c.tap, now)
 			continue
 		}
-		c.lookAtQueue(now)
+		l.endStall(c, now)
+		if !l.stalled(c) {
+			c.lookAtQueue(now)
+		}
 		stalled := viewers.StallTimeout > 0 && now-c.progress > int64(viewers.StallTimeout)
 		if v := c.viewer; v != nil {
 			v.episode.look(l, v, now, stalled)

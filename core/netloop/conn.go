@@ -202,6 +202,7 @@ func (c *conn) closed(err error) {
 		l.detach(v)
 	}
 	c.tellClose()
+	delete(l.stalls, c)
 	l.unblock(c)
 	l.release(c)
 	l.wheel.remove(c)

@@ -36,6 +36,9 @@ type loop struct {
 	// moderator slows the loop down for the sake of publishers' many reads.
 	moderator moderator
 	taps      taps
+	// stalls are the connections that a command keeps from writing, and until
+	// when, ns.
+	stalls map[*conn]int64
 	// writev is the system call; a test has it fail.
 	writev func(fd int, iov []unix.Iovec) (n int, errno unix.Errno)
 	// passTask is a pass, ready to be posted.

@@ -91,6 +91,15 @@ func (c *conn) watchedBy() string {
 // Kick ends the connection with an ID for reason, and reports whether there
 // was one. Any goroutine but a loop's.
 func (e *Engine) Kick(ctx context.Context, id, reason string) (bool, error) {
+	return e.with(ctx, id, func(c *conn) bool {
+		c.kick(reason)
+		return true
+	})
+}
+
+// with has f run for the connection with an ID, on its loop, and returns what
+// f said; false if there is no such connection. Any goroutine but a loop's.
+func (e *Engine) with(ctx context.Context, id string, f func(*conn) bool) (bool, error) {
 	index, rest, ok := strings.Cut(id, "-")
 	i, err1 := strconv.Atoi(index)
 	n, err2 := strconv.ParseUint(rest, 10, 64)
@@ -100,11 +109,11 @@ func (e *Engine) Kick(ctx context.Context, id, reason string) (bool, error) {
 	l := e.loops[i]
 	answer := make(chan bool, 1)
 	l.post(func() {
-		c := l.conns[n]
-		if c != nil {
-			l.guard(c, func() { c.kick(reason) })
+		found := false
+		if c := l.conns[n]; c != nil {
+			l.guard(c, func() { found = f(c) })
 		}
-		answer <- c != nil
+		answer <- found
 	})
 	select {
 	case found := <-answer:
