@@ -45,7 +45,7 @@ func atMost[T cmp.Ordered](l *loader, small string, a T, big string, b T) {
 // addAt adds a problem at a key, or an element of it, that a source has set.
 func (l *loader) addAt(name string, element int, found, expected string) {
 	from := l.origins[name]
-	l.add(Problem{from.file, from.at(element), from.key, found, expected})
+	l.add(problem(from.file, from.at(element), from.key, found, expected))
 }
 
 // listener is one address of the configuration and the key that it is from.
@@ -112,7 +112,7 @@ func (l *loader) checkToken() {
 		from = l.origins[adminToken]
 	}
 	expected := fmt.Sprintf("a token, because admin.listen %q is not loopback", addr)
-	l.add(Problem{from.file, from.line, from.key, `""`, expected})
+	l.add(problem(from.file, from.line, from.key, `""`, expected))
 }
 
 // checkPluginToken expects a token with a plugin socket.
@@ -126,5 +126,5 @@ func (l *loader) checkPluginToken() {
 	if l.isSet(pluginToken) {
 		from = l.origins[pluginToken]
 	}
-	l.add(Problem{from.file, from.line, from.key, `""`, "a token, because plugin_socket.path is set"})
+	l.add(problem(from.file, from.line, from.key, `""`, "a token, because plugin_socket.path is set"))
 }

@@ -12,7 +12,7 @@ import (
 // readFile takes every key of a TOML text.
 func (l *loader) readFile(file string, data []byte) {
 	if len(data) > maxFile {
-		l.add(Problem{file, 0, "", "more than " + Size(maxFile).String(), "a TOML file of at most that size"})
+		l.add(problem(file, 0, "", "more than "+Size(maxFile).String(), "a TOML file of at most that size"))
 		return
 	}
 	text := strings.TrimPrefix(string(data), "\ufeff") // so that offsets are the decoder's
@@ -40,7 +40,7 @@ func (l *loader) readSection(file string, d *document, section string, p toml.Pr
 	case !slices.Contains(l.sections(), section):
 		l.unknownSection(file, d.line(n, section), section)
 	case !isTable:
-		l.add(Problem{file, d.line(n, section), section, show(n.value), "a table [" + section + "]"})
+		l.add(problem(file, d.line(n, section), section, show(n.value), "a table ["+section+"]"))
 	default:
 		for key, value := range d.children(p) {
 			l.readKey(file, d, section, key, d.node(value))
@@ -81,7 +81,7 @@ func (l *loader) unknown(from origin, known []string, expected string) {
 	if near := nearest(from.key, known); near != "" {
 		expected += didYouMean(near)
 	}
-	l.add(Problem{from.file, from.line, from.key, unknownName, expected})
+	l.add(problem(from.file, from.line, from.key, unknownName, expected))
 }
 
 // syntaxProblem is the problem of a text that is no TOML. The decoder stops at
@@ -89,14 +89,14 @@ func (l *loader) unknown(from origin, known []string, expected string) {
 func syntaxProblem(file, text string, err error) Problem {
 	var parse toml.ParseError
 	if !errors.As(err, &parse) {
-		return Problem{file, 1, "", "a text that the decoder stops at", "valid TOML: " + err.Error()}
+		return problem(file, 1, "", "a text that the decoder stops at", "valid TOML: "+err.Error())
 	}
 	number := lineAt(text, parse.Position.Start)
 	line := strings.Split(text, "\n")[number-1]
 	if mentionsSecret(parse.LastKey + " " + line) {
-		return Problem{file, number, parse.LastKey, hidden, "valid TOML"}
+		return problem(file, number, parse.LastKey, hidden, "valid TOML")
 	}
-	return Problem{file, number, parse.LastKey, strconv.Quote(strings.TrimSpace(line)), "valid TOML: " + parse.Message}
+	return problem(file, number, parse.LastKey, strconv.Quote(strings.TrimSpace(line)), "valid TOML: "+parse.Message)
 }
 
 // mentionsSecret errs on the safe side: the line did not parse, so that nobody

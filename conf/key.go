@@ -92,7 +92,7 @@ func bind(c *Config) []binding {
 func bindRecord(r *Record) []binding {
 	return []binding{
 		{"record.timezone", Restart, str(&r.Timezone, `"local", "UTC" or a name such as "Europe/Berlin"`, isTimezone)},
-		{"record.path", Live, str(&r.Path, `a template such as "%kind/%app/%name/%Y%m%d_%H%M%S", or ""`, isText)},
+		{"record.path", Restart, str(&r.Path, `a template such as "{kind}/{app}/{name}/{session}", or ""`, isText)},
 	}
 }
 

@@ -87,7 +87,7 @@ func TestManualStrictRule(t *testing.T) {
 func TestReload(t *testing.T) {
 	t.Parallel()
 	want := []string{"server.loops", "server.data_dir", "server.state_dir", "log.format", "rtmp.listen", "rtmp.chunk_size", "http.listen", "admin.listen",
-		"plugin_socket.path", "plugin_socket.mode", "plugin_socket.token", "hooks.call_log", "record.timezone"}
+		"plugin_socket.path", "plugin_socket.mode", "plugin_socket.token", "hooks.call_log", "record.timezone", "record.path"}
 	var got []string
 	for _, key := range Keys() {
 		if key.Reload == Restart {

@@ -42,7 +42,7 @@ func Parse(file string, data []byte, environ []string) (Config, error) {
 	l.readEnvironment(environ)
 	l.crossCheck()
 	if len(l.problems) > 0 {
-		l.problems.sort()
+		l.problems.Sort()
 		return Config{}, l.problems
 	}
 	return *l.config, nil
@@ -103,7 +103,7 @@ func (l *loader) set(b binding, from origin, ms mismatches) {
 		if b.secret() {
 			m.found = hidden
 		}
-		l.add(Problem{from.file, from.at(m.element), from.key + m.sub, m.found, m.expected})
+		l.add(problem(from.file, from.at(m.element), from.key+m.sub, m.found, m.expected))
 	}
 }
 

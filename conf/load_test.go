@@ -91,8 +91,8 @@ func TestLoad(t *testing.T) {
 	}
 	_, err = Load(file, []string{"MILLRACE_STREAM_GOP_CACHE=no"})
 	want := Problems{
-		{file, 2, "stream.max_lag", "1", `a duration such as "5s"`},
-		{"environment", 0, "MILLRACE_STREAM_GOP_CACHE", `"no"`, "true or false"},
+		problem(file, 2, "stream.max_lag", "1", `a duration such as "5s"`),
+		problem("environment", 0, "MILLRACE_STREAM_GOP_CACHE", `"no"`, "true or false"),
 	}
 	var got Problems
 	if !errors.As(err, &got) || !reflect.DeepEqual(got, want) {

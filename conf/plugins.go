@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -23,18 +24,25 @@ type Plugin struct {
 	lines map[string]int
 }
 
-// Problem is a problem of one of the table's keys, a dotted key below it.
+// Problem is a problem of one of the table's keys, a dotted key below it; ""
+// is the table.
 func (p Plugin) Problem(key, message string) Problem {
 	at := key
 	for {
 		if line, ok := p.lines[at]; ok || at == "" {
-			return Problem{p.file, max(line, p.lines[""]), pluginKey(p.Name, key), p.show(key), message}
+			return Problem{
+				File: cmp.Or(p.file, defaults), Line: max(line, p.lines[""]),
+				Key: pluginKey(p.Name, key), Value: p.show(key), Message: message,
+			}
 		}
 		at, _, _ = cutLast(at)
 	}
 }
 
 func (p Plugin) show(key string) string {
+	if secretKey(pluginKey(p.Name, key)) {
+		return hidden
+	}
 	var v any = p.Values
 	for part := range strings.SplitSeq(key, ".") {
 		table, ok := v.(map[string]any)
@@ -79,9 +87,9 @@ func (l *loader) readPlugins(file string, d *document, p toml.Primitive) {
 		line := d.line(n, pluginsSection, name)
 		switch {
 		case !ok:
-			l.add(Problem{file, line, pluginKey(quoteKey(name), ""), show(n.value), "a table [plugins." + quoteKey(name) + "]"})
+			l.add(problem(file, line, pluginKey(quoteKey(name), ""), show(n.value), "a table [plugins."+quoteKey(name)+"]"))
 		case !pluginName.MatchString(name):
-			l.add(Problem{file, line, pluginKey(quoteKey(name), ""), strconv.Quote(name), "a name of a-z, 0-9 and -"})
+			l.add(problem(file, line, pluginKey(quoteKey(name), ""), strconv.Quote(name), "a name of a-z, 0-9 and -"))
 		default:
 			to := l.plugin(name)
 			to.file, to.lines = file, map[string]int{"": line}
@@ -171,14 +179,21 @@ func diffPlugins(old, new []Plugin) []Change {
 
 // shown is a value as a log may have it: what sounds like a secret is hidden.
 func shown(key string, v any) string {
-	_, last, _ := cutLast(key)
 	switch {
 	case v == nil:
 		return ""
-	case strings.Contains(key, ".env.") || strings.Contains(last, "token") || strings.Contains(last, "secret") || strings.Contains(last, "password"):
+	case secretKey(key):
 		return hidden
 	}
 	return fmt.Sprint(v)
+}
+
+// secretKey reports whether a plugin's key sounds like one whose value is a
+// secret.
+func secretKey(key string) bool {
+	_, last, _ := cutLast(key)
+	return strings.Contains(key, ".env.") || strings.Contains(last, "token") || strings.Contains(last, "secret") ||
+		strings.Contains(last, "password")
 }
 
 func flatPlugins(all []Plugin) map[string]any {

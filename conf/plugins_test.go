@@ -35,8 +35,14 @@ args = ["-x"]
 		t.Errorf("%v", got)
 	}
 	p := c.Plugins[0].Problem("limits.nice", "less")
-	if p.Line != 4 || p.Key != "plugins.flv.limits.nice" || p.Value != "5" {
-		t.Errorf("%+v", p)
+	if got, want := p.String(), "f.toml:4: plugins.flv.limits.nice: found 5: less"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got, want := c.Plugins[2].Problem("command", "is gone").String(), `defaults: plugins.mp4.command: found "millrace-fmp4": is gone`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if p := (Plugin{Name: "x", Values: map[string]any{"api_token": "abc"}}).Problem("api_token", "is short"); p.Value != hidden {
+		t.Errorf("a secret is shown: %+v", p)
 	}
 	if p := c.Plugins[0].Problem("absent", "something"); p.Line != 2 {
 		t.Errorf("a key that is not there: %+v", p)

@@ -11,6 +11,9 @@ import (
 // environment stands in Problem.File for the environment variables.
 const environment = "environment"
 
+// defaults stands there for what nobody wrote.
+const defaults = "defaults"
+
 // hidden stands for a value that must not reach a log.
 const hidden = "(hidden)"
 
@@ -19,13 +22,23 @@ type Problem struct {
 	File     string // as handed to Load; "environment" for a variable
 	Line     int    // from 1; 0 in the environment
 	Key      string // "stream.max_lag", a variable's name, or "" when no key was read
-	Value    string // what was found, as TOML would write it; secrets are hidden
+	Value    string // what was found, as TOML would write it; secrets are hidden. "": see Message
 	Expected string // what would be right
+	// Message says in place of Expected what is wrong, in the words of who
+	// found it.
+	Message string
+}
+
+// problem is one with what was found and what was expected.
+func problem(file string, line int, key, value, expected string) Problem {
+	return Problem{File: file, Line: line, Key: key, Value: value, Expected: expected}
 }
 
 // String returns the problem on one line, such as
 //
 //	conf/millrace.toml:12: stream.max_lag: found "5 parsecs", expected a duration such as "5s"
+//	conf/millrace.toml:40: plugins.flv.sync: found "now": must be a duration
+//	hooks/auth.lua:3: on_publish: unknown field 'alow'
 func (p Problem) String() string {
 	var b strings.Builder
 	b.WriteString(p.File)
@@ -35,7 +48,14 @@ func (p Problem) String() string {
 	if p.Key != "" {
 		b.WriteString(": " + p.Key)
 	}
-	b.WriteString(": found " + p.Value + ", expected " + p.Expected)
+	if p.Value != "" {
+		b.WriteString(": found " + p.Value)
+	}
+	if p.Message != "" {
+		b.WriteString(": " + p.Message)
+	} else {
+		b.WriteString(", expected " + p.Expected)
+	}
 	return oneLine(b.String())
 }
 
@@ -62,8 +82,8 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sort brings problems into the order in which a reader of the file meets them.
-func (ps Problems) sort() {
+// Sort brings problems into the order in which a reader of the file meets them.
+func (ps Problems) Sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		if envA, envB := a.File == environment, b.File == environment; envA != envB {
 			return cmp.Compare(rank(envA), rank(envB))

@@ -64,7 +64,7 @@ func compile(file, source string) (c *chunk, err error) {
 	}()
 	tree, err := parse.Parse(strings.NewReader(withoutShebang(source)), file)
 	if err != nil {
-		return nil, syntaxError(file, err)
+		return nil, syntaxError(file, source, err)
 	}
 	rw := rewriter{keys: map[string][]int{}}
 	if line := rw.chunk(tree); line > 0 {
@@ -72,7 +72,7 @@ func compile(file, source string) (c *chunk, err error) {
 	}
 	proto, err := lua.Compile(tree, file)
 	if err != nil {
-		return nil, syntaxError(file, err)
+		return nil, syntaxError(file, source, err)
 	}
 	return &chunk{file: file, proto: proto, keys: rw.keys, needs: rw.needs}, nil
 }
@@ -89,13 +89,17 @@ func withoutShebang(source string) string {
 	return ""
 }
 
-func syntaxError(file string, err error) error {
+func syntaxError(file, source string, err error) error {
 	if e, ok := errors.AsType[*parse.Error](err); ok {
-		text := e.Message
+		text, line := e.Message, e.Pos.Line
+		if line <= 0 { // the parser has no number for the end of the file
+			line = 1 + strings.Count(strings.TrimSpace(source), "\n")
+			return &ScriptError{File: file, Line: line, Text: text + " at the end of the file"}
+		}
 		if e.Token != "" {
 			text += fmt.Sprintf(" near %q", e.Token)
 		}
-		return &ScriptError{File: file, Line: max(e.Pos.Line, 0), Text: text}
+		return &ScriptError{File: file, Line: line, Text: text}
 	}
 	if e, ok := errors.AsType[*lua.CompileError](err); ok {
 		return &ScriptError{File: file, Line: e.Line, Text: e.Message}
