@@ -24,10 +24,13 @@ const usage = `Usage:
   millrace [serve] [-c FILE]   run the server
   millrace check [-c FILE]     say what is wrong with a configuration
   millrace hook COMMAND        try Lua hooks: run, test, replay
+  millrace plugin COMMAND      the running server's plugins: list, restart, logs
+  millrace record COMMAND      recordings on disk: verify, repair
+  millrace debug FAULT         make a fault in the running server
   millrace version             say which version this is
   millrace bench COMMAND       load a server and measure it: publish, play, floor, compare
 
-Without -c, serve and check take conf/millrace.toml if it is there, and the
+Without -c, commands that need a configuration take conf/millrace.toml if it is there, and the
 defaults otherwise. Environment variables MILLRACE_SECTION_KEY override the file.
 `
 
@@ -43,6 +46,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return runBench(ctx, args, stdout, stderr)
 	case "hook":
 		return runHook(args, stdout, stderr)
+	case "plugin":
+		return runPlugin(ctx, args, stdout, stderr)
+	case "record":
+		return runRecord(ctx, args, stdout, stderr)
+	case "debug":
+		return runDebug(ctx, args, stdout, stderr)
 	}
 	flags := flag.NewFlagSet("millrace "+command, flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -62,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case "serve":
 		return serve(ctx, configFile(*file), stderr)
 	case "check":
-		return check(configFile(*file), stdout, stderr)
+		return check(ctx, configFile(*file), stdout, stderr)
 	case "version":
 		fmt.Fprintln(stdout, "millrace", version)
 		return exitDone

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +40,7 @@ func pluginConfigs(tables []conf.Plugin) (map[string]host.Config, conf.Problems)
 // recorders run the plugins beside the server.
 type recorders struct {
 	host    *host.Host
+	log     *slog.Logger
 	metrics *pluginMetrics
 	runDir  string
 	once    sync.Once
@@ -53,7 +55,7 @@ func newRecorders(c conf.Config, log *slog.Logger, runDir string, server *lateSe
 			return nil, fmt.Errorf("make folder: %w", err)
 		}
 	}
-	r := &recorders{runDir: runDir, metrics: newPluginMetrics(), ended: make(chan struct{})}
+	r := &recorders{log: log, runDir: runDir, metrics: newPluginMetrics(), ended: make(chan struct{})}
 	var err error
 	r.host, err = host.New(host.Options{
 		Logger: log, DataDir: c.Server.DataDir, StateDir: c.Server.StateDir, RunDir: runDir,
@@ -89,13 +91,33 @@ func (r *recorders) start(server *core.Server, configs map[string]host.Config) {
 	for _, e := range server.StreamEvents() {
 		r.host.Event(e)
 	}
-	r.host.Apply(configs)
+	r.apply(configs)
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() {
 		defer close(r.ended)
 		_ = r.host.Run(ctx) // it logs what goes wrong
 	}()
+}
+
+// apply puts tables in force.
+func (r *recorders) apply(configs map[string]host.Config) {
+	for _, c := range configs {
+		if c.Enabled && c.Limits.User != "" {
+			if err := r.admitUsers(); err != nil {
+				r.log.Error("plugins of other users cannot reach the server", "reason", err.Error())
+			}
+			break
+		}
+	}
+	r.host.Apply(configs)
+}
+
+// admitUsers lets processes of other users connect to the plugins' socket;
+// what they may do there is still their token's. Until a plugin has
+// limits.user, its folder keeps everybody out.
+func (r *recorders) admitUsers() error {
+	return errors.Join(os.Chmod(filepath.Join(r.runDir, core.PluginSocketName), 0o666), os.Chmod(r.runDir, 0o711))
 }
 
 // stop has the plugins finish their files, and ends them. It may be called
@@ -131,8 +153,10 @@ func (r *reloader) preparePlugins(c conf.Config, log *slog.Logger, late *lateSer
 		return errors.Join(err, os.RemoveAll(runDir))
 	}
 	r.pluginTables = tables
+	r.faults = &faults{host: r.plugins.host, server: late}
+	r.faults.on.Store(c.Admin.Faults)
 	o.PluginDir, o.Drained = runDir, r.plugins.stop
-	o.Endpoints = append(o.Endpoints, r.plugins.endpoints()...)
+	o.Endpoints = slices.Concat(o.Endpoints, r.plugins.endpoints(), r.faults.endpoints())
 	o.Collectors = append(o.Collectors, r.plugins.metrics)
 	return nil
 }

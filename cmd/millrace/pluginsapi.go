@@ -25,6 +25,8 @@ func (r *recorders) endpoints() []admin.Endpoint {
 		{Method: "GET", Pattern: "/api/v1/plugins", About: "all plugins, their state and their streams", Serve: r.getPlugins},
 		{Method: "POST", Pattern: "/api/v1/plugins/{plugin}/restart", About: "swap a plugin for a new process; no frame is lost", Serve: r.restart},
 		{Method: "GET", Pattern: "/api/v1/plugins/{plugin}/logs", About: "its last lines; ?n=", Serve: r.logs},
+		{Method: "POST", Pattern: recordings, About: "start a recording of a stream", Serve: r.startRecording},
+		{Method: "DELETE", Pattern: recordings, About: "stop one, until it is started or the next session", Serve: r.stopRecording},
 	}
 }
 
@@ -54,12 +56,17 @@ func (r *recorders) logs(req *http.Request) (any, error) {
 	return map[string]any{"lines": lines}, nil
 }
 
-// record starts or stops a recording.
-func (r *recorders) record(app, name, plugin string, start bool) error {
-	if start {
-		return answerFor(r.host.StartRecording(app, name, plugin))
-	}
-	return answerFor(r.host.StopRecording(app, name, plugin))
+// recordings is where a stream's recording by a plugin is started and stopped.
+const recordings = "/api/v1/streams/{stream...}/recordings/{plugin}"
+
+func (r *recorders) startRecording(req *http.Request) (any, error) {
+	app, name := admin.StreamOf(req)
+	return nil, answerFor(r.host.StartRecording(app, name, req.PathValue("plugin")))
+}
+
+func (r *recorders) stopRecording(req *http.Request) (any, error) {
+	app, name := admin.StreamOf(req)
+	return nil, answerFor(r.host.StopRecording(app, name, req.PathValue("plugin")))
 }
 
 // answerFor gives the host's errors their status.

@@ -82,6 +82,7 @@ type reloader struct {
 	level  *slog.LevelVar
 
 	plugins      *recorders
+	faults       *faults
 	pluginTables map[string]host.Config // of the start
 	// dataDir is the one that was set at the start.
 	dataDir string
@@ -111,7 +112,8 @@ func (r *reloader) reload() ([]admin.Change, error) {
 	if err := r.server.Apply(l); err != nil {
 		return nil, err
 	}
-	r.plugins.host.Apply(tables)
+	r.plugins.apply(tables)
+	r.faults.on.Store(next.Admin.Faults)
 	r.level.Set(next.Log.Level.Slog())
 	var changes []admin.Change
 	for _, c := range conf.Diff(r.current, next) {
