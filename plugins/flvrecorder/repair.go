@@ -221,11 +221,28 @@ func (s *survey) listed(f *os.File, path string, m *listing, head []byte) error 
 	if m.part.SHA256, err = record.SHA256(path); err != nil {
 		return err
 	}
+	m.noteLoss(s)
 	m.part.Size, m.part.ToDTS = s.end, m.part.FromDTS+s.extent.End
 	if m.Ended.IsZero() {
 		m.Ended = ended.ModTime()
 	}
 	return m.Save(m.path)
+}
+
+// noteLoss has the manifest say that a finished part has lost its end: the
+// repaired file is whole, the recording is not. How many frames were lost is
+// not in the file.
+func (m *listing) noteLoss(s *survey) {
+	lost := m.part.Size - s.end
+	if !m.Complete || lost <= 0 {
+		return
+	}
+	m.Complete = false
+	m.Gaps = append(m.Gaps, record.Gap{
+		From: m.part.ToSeq, To: m.part.ToSeq, At: time.Now(),
+		Reason:  fmt.Sprintf("%d bytes at the end of %s were lost", lost, m.part.File),
+		Seconds: seconds(max(m.part.ToDTS-m.part.FromDTS-s.extent.End, 0)),
+	})
 }
 
 // fits reports whether a head made in the old one's length has a seek table

@@ -142,6 +142,24 @@ func TestFixedNameIsNotTakenTwice(t *testing.T) {
 	}
 }
 
+// TestTemplates has templates checked beforehand, and one that cannot be
+// filled in give way to the default.
+func TestTemplates(t *testing.T) {
+	t.Parallel()
+	for template, ok := range map[string]bool{
+		"": true, DefaultTemplate: true, "{kind}/{label.room}/{year}-{month}-{day}/{name}": true,
+		"{kind}/{nonsense}": false, "{kind}/../x": false, "/x": false, "{kind": false, "{label.x": false, "a//b": false,
+	} {
+		if err := CheckTemplate(template); (err == nil) != ok {
+			t.Errorf("%q: %v", template, err)
+		}
+	}
+	n := namer(t, Options{Template: "{kind}/{label.room}/{name}"})
+	if p := open(t, n, "flv", flv("A", 1)); p.Rel != "flv/live/cam/20260102_030405.flv" {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestFinishAndForget(t *testing.T) {
 	t.Parallel()
 	n := namer(t, Options{})
