@@ -3,8 +3,12 @@ package netloop
 import (
 	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/millrace/millrace/core/httpflv"
+	"github.com/millrace/millrace/core/object"
 )
 
 // TestNewsWaitForTheBacklog has news come while viewers are left to be
@@ -71,5 +75,41 @@ func TestReadingSlowlyIsProgress(t *testing.T) {
 	c.lookAtQueue(now)
 	if c.progress != now {
 		t.Error("a peer that reads slowly is taken for stalled")
+	}
+}
+
+// TestDrainHasABudget has two sockets take bytes again, of which the first
+// takes all the time there is.
+func TestDrainHasABudget(t *testing.T) {
+	t.Parallel()
+	b := newBare(t, nil)
+	b.engine.start = time.Now() // a clock that goes
+	told := make(chan []slot, 10)
+	var err error
+	if b.drain, err = newDrain(func(ready []slot) { told <- ready }); err != nil {
+		t.Fatal(err)
+	}
+	defer b.drain.close()
+	near, _ := socketPairs(t, 2)
+	content := &object.Content{Blocks: [][]byte{make([]byte, 100)}, Size: 100}
+	var conns []*conn
+	for _, fd := range near {
+		c := newConn(b.engine, protocolHTTP, ticket{})
+		c.loop, c.fd, c.handler, c.finishing = b.loop, fd, silent{}, true
+		c.body = newBody(content, httpflv.Range{Length: 100})
+		b.block(c)
+		conns = append(conns, c)
+	}
+	b.writev = func(fd int, iov []unix.Iovec) (int, unix.Errno) {
+		for begin := b.now(); b.now()-begin <= passBudget; {
+		}
+		return writev(fd, iov)
+	}
+	b.onDrain([]slot{conns[0].slot, conns[1].slot})
+	if conns[0].body != nil || conns[1].body == nil || !conns[1].blocked {
+		t.Fatal("the second was served in the same turn")
+	}
+	for conns[1].body != nil { // it is told of again
+		b.onDrain(<-told)
 	}
 }

@@ -100,11 +100,18 @@ func (s *slots) give(at slot) {
 	s.free = append(s.free, at.index)
 }
 
-// onDrain goes on with those whose sockets take bytes again.
+// onDrain goes on with those whose sockets take bytes again, for at most a
+// budget: an object's readers take a lot at once. Who comes too late is told of
+// again when the loop has looked at its sockets.
 func (l *loop) onDrain(ready []slot) {
+	begin := l.now()
 	for _, at := range ready {
 		c := l.slots.conns[at.index]
 		if c == nil || l.slots.gens[at.index] != at.generation || !c.blocked || l.stalled(c) {
+			continue
+		}
+		if l.now()-begin > passBudget {
+			l.watch(c)
 			continue
 		}
 		l.unblock(c)
