@@ -52,8 +52,7 @@ func (c conf) and(more conf) conf {
 	return all
 }
 
-// startRecording runs a server whose plugins are up; dir holds what is made.
-// The end of a plugin is an error in the log, and not one of the test.
+// startRecording runs a server whose plugins are up. The end of a plugin is an error in the log, and not one of the test.
 func startRecording(t *testing.T, c conf) *server {
 	t.Helper()
 	srv := startServer(t, c)
