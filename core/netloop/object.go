@@ -110,7 +110,7 @@ func (h *httpConn) bodySent() {
 }
 
 func (h *httpConn) expectNext() {
-	h.conn.setDeadline(h.conn.loop.now() + int64(h.conn.engine.Settings().Limits.IdleTimeout))
+	h.conn.setDeadline(h.conn.loop.now() + int64(h.conn.idleTimeout()))
 }
 
 // park has the request wait, if it may.
