@@ -110,6 +110,9 @@ func (g *Gate) Connect(r *http.Request) web.Decision {
 // Check decides about a request.
 func (g *Gate) Check(r *http.Request) web.Decision {
 	f, isFile := placeOf(r.URL.Path)
+	if len(r.URL.Path) > maxPath {
+		return web.Decision{Status: http.StatusRequestURITooLong, Reason: "the path is too long"}
+	}
 	if isFile && g.options.Access != nil {
 		if d := g.options.Access(r); d.Status != 0 || d.Redirect != "" {
 			return d
