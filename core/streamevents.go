@@ -49,7 +49,7 @@ func (s *Server) tell(n stream.Notice) {
 func (s *Server) StreamEvents() []event.Event {
 	var all []event.Event
 	s.streams.Each(func(st *stream.Stream) bool {
-		e := streamEvent(event.StreamStart, st, st.Info().Publisher)
+		e := streamEvent(event.StreamStart, st, st.Info().Last)
 		e.BytesIn, e.BytesOut = st.Counters().BytesIn.Load(), st.Counters().BytesOut.Load()
 		e.Duration = e.Time.Sub(st.Started).Round(time.Millisecond).Seconds()
 		all = append(all, e)

@@ -64,13 +64,19 @@ func (s *Server) list() []web.StreamInfo {
 	files := s.fileViewers()
 	s.streams.Each(func(st *stream.Stream) bool {
 		i := st.Info()
-		if !i.State.HasVideo && !i.State.HasAudio {
-			return true // nothing to watch yet
+		if !i.State.HasVideo && !i.State.HasAudio || isPrivate(i) {
+			return true // nothing to watch yet, or not for everybody to know
 		}
 		all = append(all, s.streamInfo(i, files))
 		return true
 	})
 	return all
+}
+
+// isPrivate tells streams that on_publish labelled so.
+func isPrivate(i stream.Info) bool {
+	label := i.Last.Labels["private"]
+	return label != "" && label != "false"
 }
 
 func (s *Server) streamInfo(i stream.Info, files fileViewers) web.StreamInfo {

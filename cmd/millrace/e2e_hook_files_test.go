@@ -101,8 +101,7 @@ func fetch(t *testing.T, url string) (int, string) {
 // TestHookFilesOverHTTP2 asks about the connection once, and about its files.
 func TestHookFilesOverHTTP2(t *testing.T) {
 	t.Parallel()
-	secure := func(t *testing.T, c conf, _ ...struct{}) *server { return startSecure(t, c) }
-	srv := startHookedBy(t, secure, `
+	srv := startHookedBy(t, startSecure, `
 function on_connect(c)
   if c.user_agent == "bad" then return false, "not you" end
   return true

@@ -115,7 +115,7 @@ func TestHookReload(t *testing.T) {
 func TestHookTick(t *testing.T) {
 	t.Parallel()
 	srv := startHooked(t, `
-function on_publish(s) return { labels = { user = s.params.user } } end
+function on_publish(s) return { labels = { user = s.params.user, private = s.params.private } } end
 function on_tick()
   for _, s in ipairs(millrace.streams()) do
     if s.labels.user == "bad" and s.duration > 1 and s.bytes_in > 0 then millrace.kick(s.stream_id, "banned") end
@@ -128,5 +128,10 @@ end`, conf{"hooks.tick": `"200ms"`, "stream.reconnect_grace": `"0s"`})
 	}
 	if good.isGone() {
 		t.Error("so was the other")
+	}
+	srv.feed(t, "live/hidden?private=true", sourceTags(t, "av"))
+	srv.waitStreamThat(t, "live/hidden", "has video", func(i *streamInfo) bool { return i.Video.Codec != "" })
+	if _, list := fetch(t, "http://"+srv.http[0]+"/streams.json"); !strings.Contains(list, `"x"`) || strings.Contains(list, "hidden") {
+		t.Errorf("the list is %s", list)
 	}
 }

@@ -26,10 +26,11 @@ type hooked struct {
 // startHooked starts a server with a script.
 func startHooked(t *testing.T, script string, overrides conf) *hooked {
 	t.Helper()
-	return startHookedBy(t, startServer, script, overrides)
+	return startHookedBy(t, func(t *testing.T, c conf) *server { return startServer(t, c) }, script, overrides)
 }
 
-func startHookedBy[E any](t *testing.T, start func(*testing.T, conf, ...E) *server, script string, overrides conf) *hooked {
+// startHookedBy is startHooked with another way to start.
+func startHookedBy(t *testing.T, start func(*testing.T, conf) *server, script string, overrides conf) *hooked {
 	t.Helper()
 	dir := t.TempDir()
 	h := &hooked{script: filepath.Join(dir, "rules.lua"), calls: filepath.Join(dir, "calls.jsonl"), data: filepath.Join(dir, "data")}
@@ -93,7 +94,7 @@ func (h *hooked) called(t *testing.T, hook string, ok func(e map[string]any) boo
 	return found
 }
 
-func any1(map[string]any) bool { return true }
+func anyEvent(map[string]any) bool { return true }
 
 // refusedPublish checks that a stream is refused, with that reason.
 func (h *hooked) refusedPublish(t *testing.T, path, reason string) {
@@ -220,8 +221,7 @@ function on_play(v) return true end
 function on_stop(v) end
 function on_unpublish(s) end
 function on_close(c) end`
-	secure := func(t *testing.T, c conf, _ ...struct{}) *server { return startSecure(t, c) }
-	srv := startHookedBy(t, secure, script, nil)
+	srv := startHookedBy(t, startSecure, script, nil)
 	f := srv.feed(t, "live/x?key=k", sourceTags(t, "av"))
 	srv.waitStream(t, "live/x")
 	named := map[string]string{"rtmp": "rtmps", "http2": "http-flv"}
@@ -250,14 +250,14 @@ function on_close(c) end`
 	if err := f.stopCleanly("x"); err != nil {
 		t.Fatal(err)
 	}
-	e := srv.called(t, "on_unpublish", any1)
+	e := srv.called(t, "on_unpublish", anyEvent)
 	for _, field := range []string{"bytes_in", "duration", "reason", "video_codec", "audio_codec", "width", "labels", "params", "session"} {
 		if e[field] == nil {
 			t.Errorf("on_unpublish has no %s: %v", field, e)
 		}
 	}
-	if e := srv.called(t, "on_publish", any1); e["protocol"] != "rtmps" || e["tc_url"] == nil {
+	if e := srv.called(t, "on_publish", anyEvent); e["protocol"] != "rtmps" || e["tc_url"] == nil {
 		t.Errorf("on_publish: %v", e)
 	}
-	srv.called(t, "on_close", any1)
+	srv.called(t, "on_close", anyEvent)
 }

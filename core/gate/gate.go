@@ -99,14 +99,17 @@ func (g *Gate) Active() bool {
 // Check decides about a request.
 func (g *Gate) Check(r *http.Request) web.Decision {
 	f, isFile := placeOf(r.URL.Path)
+	if len(r.URL.Path) > maxPath {
+		return web.Decision{Status: http.StatusRequestURITooLong, Reason: "the path is too long"}
+	}
 	if isFile && g.options.Access != nil {
 		if d := g.options.Access(r); d.Status != 0 || d.Redirect != "" {
 			return d
 		}
 	}
-	var d web.Decision
 	ev := g.event(r)
 	a := &answer{gate: g, request: r}
+	var d web.Decision
 	if isFile && g.follows() {
 		s, refusal := g.enter(r, f, ev)
 		if s == nil {
@@ -114,7 +117,7 @@ func (g *Gate) Check(r *http.Request) web.Decision {
 		}
 		a.session = s
 		d.Path, d.Answer = s.pathOf(r.URL.Path), a
-		ev.ClientID, ev.Protocol = s.id, f.protocol
+		ev.ClientID = s.id
 	}
 	if !g.decides(event.Request) {
 		return d
@@ -122,6 +125,11 @@ func (g *Gate) Check(r *http.Request) web.Decision {
 	if isFile {
 		f.describe(&ev)
 	}
+	return g.checkRequest(ev, a, d)
+}
+
+// checkRequest has on_request decide, and adds to d what it says.
+func (g *Gate) checkRequest(ev event.Event, a *answer, d web.Decision) web.Decision {
 	ev.Event = event.Request
 	v := g.ask(ev)
 	if refusal := g.refusal(ev, v); refusal.Status != 0 || refusal.Redirect != "" {

@@ -53,9 +53,20 @@ func TestSession(t *testing.T) {
 	if n := r.count(event.Play); n != 1 {
 		t.Errorf("on_play ran %d times", n)
 	}
+	if start := r.lastTold(t, event.ViewerStart); start.ClientID != ev.ClientID || start.Protocol != "hls" {
+		t.Errorf("on_viewer_start: %+v", start)
+	}
 	if s := r.Sessions(); len(s) != 1 || s[0].App != "live/eu" || s[0].BytesOut != 5000 || s[0].ID != ev.ClientID {
 		t.Errorf("sessions: %+v", s)
 	}
+	r.pass(t, "/hls/live/long/index.m3u8?a="+strings.Repeat("x", 5000))
+	if long := r.lastTold(t, event.ViewerStart); long.Params != nil || long.Headers != nil {
+		t.Error("a long query is kept, or headers are")
+	}
+	r.Kick(r.lastTold(t, event.ViewerStart).ClientID, "enough")
+	r.mu.Lock()
+	r.asked = r.asked[:1]
+	r.mu.Unlock()
 	r.sleep(12 * time.Second)
 	if len(r.Sessions()) != 1 {
 		t.Error("it ended before three target durations")
@@ -67,9 +78,6 @@ func TestSession(t *testing.T) {
 	stop := r.lastTold(t, event.Stop)
 	if stop.BytesOut != 5000 || stop.ClientID != ev.ClientID || stop.Params["token"] != "a" || stop.Reason == "" || stop.Name != "cam" {
 		t.Errorf("on_stop: %+v", stop)
-	}
-	if start := r.lastTold(t, event.ViewerStart); start.ClientID != ev.ClientID || start.Protocol != "hls" {
-		t.Errorf("on_viewer_start: %+v", start)
 	}
 	if c := r.Counts()["hls"]; c.Viewers != 0 || c.BytesOut != 5000 {
 		t.Errorf("counts: %+v", c)

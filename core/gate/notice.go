@@ -1,13 +1,17 @@
 package gate
 
-import "github.com/millrace/millrace/core/event"
+import (
+	"strings"
+
+	"github.com/millrace/millrace/core/event"
+)
 
 // began tells of a new viewer.
 func (g *Gate) began(s *session) {
 	ev := s.asked
 	ev.Event, ev.Time = event.ViewerStart, g.options.Now()
 	g.log.Info("viewer joined", "event", ev.Event, event.ClientID, s.id, event.Protocol, s.protocol,
-		event.RemoteAddr, ev.RemoteAddr, event.Stream, ev.StreamID, event.UserAgent, clip(ev.UserAgent))
+		event.RemoteAddr, ev.RemoteAddr, event.Stream, ev.StreamID, event.UserAgent, ev.UserAgent)
 	g.notify(&ev)
 }
 
@@ -29,5 +33,5 @@ func (g *Gate) notify(ev *event.Event) {
 	}
 }
 
-// clip is the start of a long text: people read it in a log line.
-func clip(s string) string { return s[:min(len(s), 256)] }
+// clip is a copy of the start of a long text: people read it in a log line.
+func clip(s string) string { return strings.Clone(s[:min(len(s), 256)]) }

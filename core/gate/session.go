@@ -21,8 +21,15 @@ const (
 	// maxSessions and maxPast bound what is kept; over maxSessions newcomers
 	// are refused.
 	maxSessions = 100_000
-	maxPast     = 20_000
+	maxPast     = 10_000
 )
+
+// maxParams is how much of a query is kept for on_stop, in bytes; of a longer
+// one, nothing.
+const maxParams = 4 << 10
+
+// maxPath bounds a path, in bytes: no file has a longer one.
+const maxPath = 4096
 
 // session is one viewer of one stream's files.
 type session struct {
@@ -116,9 +123,8 @@ func (g *Gate) add(id, who string, p place, ev event.Event) *session {
 	}
 	if old := g.past[id]; old != nil && id != "" {
 		delete(g.past, id)
-		remote := ev.RemoteAddr
 		s.asked, s.identity, s.until, s.target = old.asked, old.identity, old.until, old.target
-		s.asked.RemoteAddr, s.asked.Time = remote, now
+		s.asked.RemoteAddr, s.asked.Headers, s.asked.Time = ev.RemoteAddr, ev.Headers, now
 	}
 	if s.id == "" {
 		s.id = newID()
@@ -156,7 +162,24 @@ func (g *Gate) decide(s *session) {
 		s.instead = folder(s.protocol, v.Stream[:i], v.Stream[i+1:])
 		s.asked.App, s.asked.Name, s.asked.StreamID = v.Stream[:i], v.Stream[i+1:], v.Stream
 	}
+	s.trim()
 	g.began(s)
+}
+
+// trim lets go of what need not be kept as long as somebody watches, and could
+// be as large as a request's head.
+func (s *session) trim() {
+	a := &s.asked
+	a.Headers = nil
+	a.UserAgent, a.PageURL, a.Path = clip(a.UserAgent), clip(a.PageURL), strings.Clone(a.Path)
+	kept, size := make(map[string]string, len(a.Params)), 0
+	for name, value := range a.Params {
+		size += len(name) + len(value)
+		kept[strings.Clone(name)] = strings.Clone(value) // they are parts of the request line
+	}
+	if a.Params = kept; size > maxParams {
+		a.Params = nil
+	}
 }
 
 // pathOf is what is served for a path; "" for itself.

@@ -21,7 +21,7 @@ func (g *Gate) Sessions() []Status {
 		}
 		all = append(all, Status{
 			ID: s.id, Protocol: s.protocol, App: s.asked.App, Name: s.asked.Name,
-			RemoteAddr: s.asked.RemoteAddr, UserAgent: clip(s.asked.UserAgent),
+			RemoteAddr: s.asked.RemoteAddr, UserAgent: s.asked.UserAgent,
 			BytesOut: s.bytes.Load(), Since: s.since,
 		})
 	}

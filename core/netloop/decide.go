@@ -46,6 +46,7 @@ type bounds struct {
 	why        string
 	maxBitrate int64 // bit/s that a publisher may send
 	idle       time.Duration
+	rate       int64 // bytes a second that it is sent
 }
 
 // bound is where bounds are set.
@@ -81,13 +82,16 @@ func (c *conn) endIn(d time.Duration, reason string) {
 	}
 }
 
-// pace has the kernel send at most rate bytes a second; 0 is no limit.
+// pace has the kernel send at most rate bytes a second, or less if that was
+// said before; 0 is no limit.
 func (c *conn) pace(rate int64) {
-	switch {
-	case rate <= 0:
-	case c.rate != nil:
+	if rate <= 0 || c.bounds != nil && c.bounds.rate > 0 && c.bounds.rate <= rate {
+		return
+	}
+	c.bound().rate = rate
+	if c.rate != nil {
 		c.rate.Store(rate)
-	default:
+	} else {
 		_ = unix.SetsockoptUint64(c.fd, unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE, uint64(rate))
 	}
 }
@@ -129,7 +133,8 @@ func (c *conn) expired(now int64) {
 	c.handler.timeout(now)
 }
 
-// idleTimeout is how long the connection may rest between requests.
+// idleTimeout is how long the connection may rest between requests, or after a
+// play or publish.
 func (c *conn) idleTimeout() time.Duration {
 	if b := c.bounds; b != nil && b.idle > 0 {
 		return b.idle

@@ -254,9 +254,7 @@ func (e *Engine) Return(nc net.Conn, prefix []byte, remote net.Addr) error {
 	c.prefix = prefix
 	c.handler = &httpConn{conn: c, connected: loaned.connected}
 	c.bounds, c.bytesIn, c.bytesOut = loaned.bounds, loaned.in.Load(), loaned.out.Load()
-	if loaned.ending != nil {
-		loaned.ending.Stop()
-	}
+	loaned.stay()
 	if s := loaned.secure; s != nil {
 		s.Detach()
 		c.tls = &tlsLayer{Conn: s}

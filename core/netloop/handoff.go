@@ -31,7 +31,7 @@ type loanedConn struct {
 	since     int64
 	connected bool
 	bounds    *bounds
-	ending    *time.Timer // nil: it may stay
+	ending    atomic.Pointer[time.Timer] // nil: it may stay
 	in, out   atomic.Uint64
 }
 
@@ -52,9 +52,7 @@ func (c *loanedConn) Close() error {
 
 // tellClose tells that the connection has ended.
 func (c *loanedConn) tellClose() {
-	if c.ending != nil {
-		c.ending.Stop()
-	}
+	c.stay()
 	if e := c.engine; e.wanted(event.Close) {
 		ev := c.about
 		ev.Event, ev.Time, ev.Reason = event.Close, time.Now(), "closed"
@@ -90,7 +88,14 @@ func (c *loanedConn) SetReadDeadline(t time.Time) error {
 // keepBounds has the connection end when on_connect said.
 func (c *loanedConn) keepBounds() {
 	if b := c.bounds; b != nil && b.until != 0 {
-		c.ending = time.AfterFunc(time.Duration(b.until-c.engine.Now()), func() { _ = c.Close() })
+		c.ending.Store(time.AfterFunc(time.Duration(b.until-c.engine.Now()), func() { _ = c.Close() }))
+	}
+}
+
+// stay undoes keepBounds.
+func (c *loanedConn) stay() {
+	if t := c.ending.Load(); t != nil {
+		t.Stop()
 	}
 }
 

@@ -197,7 +197,7 @@ func (h *rtmpConn) watchPhase() {
 		c.setDeadline(now + int64(limits.ConnectTimeout))
 	case rtmp.Idle:
 		if was == rtmp.Publishing || was == rtmp.Playing {
-			c.setDeadline(now + int64(limits.IdleTimeout))
+			c.setDeadline(now + int64(c.idleTimeout()))
 		} else {
 			c.setDeadline(now + int64(limits.PublishTimeout))
 		}

@@ -10,6 +10,7 @@ type Info struct {
 	Since     int64  // ns on the clock that the registry was told of
 	Lost      bool
 	Publisher Publisher // the zero value when lost
+	Last      Publisher // the same, or when lost the one before
 	State     *media.State
 	Viewers   [3]int64 // by Protocols
 	BytesIn   uint64
@@ -33,7 +34,7 @@ func (s *Stream) Info() Info {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i.Lost = s.pub == nil
+	i.Lost, i.Last = s.pub == nil, s.lastPublisher
 	if s.pub != nil {
 		i.Publisher = s.pub.Publisher
 	}
