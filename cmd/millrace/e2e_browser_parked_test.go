@@ -25,7 +25,7 @@ func TestParkedPlaylists(t *testing.T) {
 		status, _, err := first.get(list)
 		return err == nil && status == http.StatusOK
 	})
-	before := srv.resident(t)
+	before, resident := srv.inUse(t), srv.resident(t)
 	all := make([]*client, players)
 	for i := range all {
 		c, err := net.Dial("tcp", srv.http[0])
@@ -48,8 +48,8 @@ func TestParkedPlaylists(t *testing.T) {
 	eventually(t, "all wait", func() bool {
 		return srv.metric(t, "millrace_waiting_viewers") == players
 	})
-	each := (srv.resident(t) - before) / players
-	t.Logf("%d B of memory for each of %d that wait", each, players)
+	each := (srv.inUse(t) - before) / players
+	t.Logf("%d B in use for each of %d that wait, its connection included; %d B resident", each, players, (srv.resident(t)-resident)/players)
 	if each > 4<<10 && !raceEnabled {
 		t.Errorf("%d B each", each)
 	}
@@ -66,4 +66,20 @@ func TestParkedPlaylists(t *testing.T) {
 		}
 	}
 	t.Logf("all answered %v after the question", time.Since(begin).Round(time.Millisecond))
+}
+
+// inUse is the memory that the server's heap and stacks hold once garbage is
+// collected, in bytes.
+func (s *server) inUse(t *testing.T) int {
+	t.Helper()
+	_, text := s.adminCall(t, http.MethodGet, "/debug/pprof/heap?gc=1&debug=1")
+	sum := 0
+	for _, name := range []string{"# HeapAlloc = ", "# Stack = "} {
+		var n int
+		if _, err := fmt.Sscan(between(text, name, "\n"), &n); err != nil {
+			t.Fatalf("read %q: %v", name, err)
+		}
+		sum += n
+	}
+	return sum
 }
