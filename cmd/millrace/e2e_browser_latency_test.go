@@ -207,3 +207,22 @@ func (c *client) get(path string) (int, string, error) {
 	body, err := io.ReadAll(a.Body)
 	return a.StatusCode, string(body), err
 }
+
+// exchange sends a request and reads the answer.
+func (c *client) exchange(t *testing.T, method, request string) (*http.Response, string) {
+	t.Helper()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c, request); err != nil {
+		t.Fatal(err)
+	}
+	a, err := http.ReadResponse(c.in, &http.Request{Method: method})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Body.Close()
+	body, err := io.ReadAll(a.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, string(body)
+}

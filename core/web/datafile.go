@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -41,7 +42,7 @@ func (f *dataFile) findRecord(root *os.Root, known *manifests) {
 	if m == nil {
 		return
 	}
-	f.immutable = m.complete
+	f.immutable = m.complete || followed(root, f.name)
 	if !strings.HasSuffix(f.name, ".flv") {
 		return
 	}
@@ -52,6 +53,25 @@ func (f *dataFile) findRecord(root *os.Root, known *manifests) {
 	}
 	f.growing = !m.complete && f.oldHead == nil
 }
+
+// followed reports whether a segment of HLS whose session is live is complete:
+// the recorder makes the next one when it is, and writes to the newest only. So
+// a cache in front takes all segments that a playlist lists but the last.
+func followed(root *os.Root, name string) bool {
+	m := numbered.FindStringSubmatch(name)
+	if m == nil {
+		return false
+	}
+	n, err := strconv.ParseInt(m[2], 10, 64)
+	if err != nil {
+		return false
+	}
+	_, err = root.Stat(m[1] + strconv.FormatInt(n+1, 10) + m[3])
+	return err == nil
+}
+
+// numbered splits the name of a segment of HLS around its number.
+var numbered = regexp.MustCompile(`^(hls/.*/)(\d{1,18})(\.(?:ts|m4s))$`)
 
 func baseName(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
