@@ -69,6 +69,19 @@ func (b *batch) build(g *group, from, end, gate uint64, v *viewer) {
 	b.bytes = vecBytes(b.iov)
 }
 
+// join makes one piece of a short run that a second viewer gets as well: one
+// copy for all of them costs less than the kernel's way through the pieces for
+// each.
+func (b *batch) join() {
+	if len(b.iov) < 2 || b.bytes > maxSealed {
+		return
+	}
+	b.room = gather(b.room[:0], b.iov)
+	clear(b.iov)
+	b.iov = append(b.iov[:0], unix.Iovec{Base: &b.room[0], Len: uint64(b.bytes)})
+	b.clear = b.room
+}
+
 // at returns the index of the frame that byte n is in, and where that frame
 // starts.
 func (b *batch) at(n int) (i, start int) {
@@ -101,6 +114,7 @@ func (bs *batches) find(g *group, end uint64, v *viewer) *batch {
 	for i := range bs.all {
 		b := &bs.all[i]
 		if b.group == g && b.from == from && b.head == end && b.gate == gate {
+			b.join()
 			return b
 		}
 	}

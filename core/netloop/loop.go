@@ -33,7 +33,9 @@ type loop struct {
 	slots   slots
 	sealer  sealer
 	stats   loopStats
-	taps    taps
+	// moderator slows the loop down for the sake of publishers' many reads.
+	moderator moderator
+	taps      taps
 	// writev is the system call; a test has it fail.
 	writev func(fd int, iov []unix.Iovec) (n int, errno unix.Errno)
 	// passTask is a pass, ready to be posted.
