@@ -29,8 +29,10 @@ and these over TLS as rtmps, https (HTTP/1.1) and wss; any certificate will do.
 publish stamps its frames with the time and a number, by which play finds what
 was lost and how late the rest came; the two may run on different machines, if
 their clocks agree. -pid names a server's process on this machine, whose CPU and
-memory are reported. Each ends by itself, or at ^C, and prints a report, as JSON
-with -json. "millrace bench COMMAND -h" lists the flags.
+memory are reported. record starts servers of its own, with the plugins beside
+this program, and nginx after each where that can do the same. Each command ends
+by itself, or at ^C, and prints a report, as JSON with -json. "millrace bench
+COMMAND -h" lists the flags.
 
 Exit status: 0 done; 1 failed, or, with -strict, a viewer did not get all;
 2 usage.
