@@ -54,7 +54,15 @@ func setField(t *testing.T, v reflect.Value) {
 	case reflect.Float64:
 		v.SetFloat(7)
 	case reflect.Map:
-		v.Set(reflect.ValueOf(map[string]string{"k": "v"}))
+		m := reflect.MakeMap(v.Type())
+		value := reflect.New(v.Type().Elem()).Elem()
+		if value.Kind() == reflect.Bool {
+			value.SetBool(true)
+		} else {
+			value.SetString("v")
+		}
+		m.SetMapIndex(reflect.ValueOf("k"), value)
+		v.Set(m)
 	default:
 		v.Set(reflect.ValueOf(benchClock))
 	}

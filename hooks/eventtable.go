@@ -29,7 +29,7 @@ var eventFields = [...]string{
 	"params", "tc_url", "page_url", "flash_ver", "user_agent", "headers", "method", "path", "host",
 	"video_codec", "audio_codec", "width", "height", "fps", "sample_rate", "channels", "reason",
 	"bytes_in", "bytes_out", "duration", "gap", "dropped_frames", "plugin", "file", "url", "part",
-	"number", "size", "sha256", "started", "from_seq", "to_seq", "labels",
+	"number", "size", "sha256", "started", "from_seq", "to_seq", "record", "labels",
 }
 
 // eventTable makes the table of an event. What does not apply is nil; params,
@@ -123,6 +123,8 @@ func (st *state) field(z *lazyTable, name string) lua.LValue {
 		return st.part(z, 1, e.Headers)
 	case "labels":
 		return st.part(z, 2, e.Labels)
+	case "record":
+		return st.switches(e.Record)
 	case "time":
 		return when(e.Time)
 	case "started":
@@ -141,6 +143,18 @@ func (st *state) part(z *lazyTable, i int, texts map[string]string) lua.LValue {
 	}
 	t := st.lazily(lazyTable{texts: texts})
 	st.lazyOf(z.t).parts[i] = t // z may lie in the list as it was
+	return t
+}
+
+// switches is a table of names that are on or off; nil for none.
+func (st *state) switches(all map[string]bool) lua.LValue {
+	if len(all) == 0 {
+		return lua.LNil
+	}
+	t := st.L.CreateTable(0, len(all))
+	for name, on := range all {
+		t.RawSetString(name, lua.LBool(on))
+	}
 	return t
 }
 

@@ -46,6 +46,7 @@
 ---@field started? number seconds since 1970
 ---@field from_seq? number
 ---@field to_seq? number
+---@field record? table<string, boolean> which plugins on_publish has record it
 ---@field labels table<string, string> what on_publish attached
 
 ---@class millrace.Limits
