@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/millrace/millrace/core/httpflv"
 	"github.com/millrace/millrace/core/netloop"
 	"github.com/millrace/millrace/core/object"
 	"github.com/millrace/millrace/core/web"
@@ -82,11 +83,15 @@ func (s *Server) startPluginHTTP() {
 	}()
 }
 
-// misdirected answers a request for a stream behind one for something else:
-// the loops, which serve streams, have given the connection away. It is no 404,
-// which would say that the stream is over.
-func misdirected(w http.ResponseWriter, _ *http.Request) {
-	http.Error(w, "a stream needs a connection that has carried nothing else", http.StatusMisdirectedRequest)
+// misdirected answers what net/http does not have. A stream it cannot have: the
+// event loop serves those, on a connection that asked for nothing else before.
+func misdirected(w http.ResponseWriter, r *http.Request) {
+	if _, ok := httpflv.ParseLive(httpflv.FromRequest(r), httpflv.Reserved); !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Connection", "close")
+	http.Error(w, "a stream needs a connection of its own: ask again on a new one", http.StatusMisdirectedRequest)
 }
 
 // listenPrivate opens the socket for the server's own plugins, in a folder

@@ -76,7 +76,7 @@ func escape(path string) string {
 }
 
 func (h *host) object(ctx context.Context, method, path string, header http.Header, body []byte) error {
-	r, err := h.plane.do(ctx, h.plane.objects, method, "/objects/"+escape(path), header, body)
+	r, err := h.plane.do(ctx, method, "/objects/"+escape(path), header, body)
 	if err != nil {
 		return err
 	}

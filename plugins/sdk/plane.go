@@ -26,33 +26,39 @@ const transportUnix = "http+unix"
 // it.
 type plane struct {
 	token string
-	// A connection that brought an object is no longer one of the server's
-	// loops, which alone serve media: each has its own.
-	media, objects *http.Client
+	// Streams and all else have connections of their own: one that asked for
+	// anything else has gone from the server's event loop to net/http, where
+	// there are no streams.
+	media, other *http.Client
 }
 
 func newPlane(d *pluginv1.DataPlane) *plane {
-	return &plane{token: d.GetToken(), media: newClient(d.GetSocket(), true), objects: newClient(d.GetSocket(), false)}
+	return &plane{token: d.GetToken(), media: unixClient(d.GetSocket()), other: unixClient(d.GetSocket())}
 }
 
-// newClient speaks over a unix socket, once only if a request takes its
-// connection with it.
-func newClient(socket string, once bool) *http.Client {
+func unixClient(socket string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var dialer net.Dialer
 			return dialer.DialContext(ctx, "unix", socket)
 		},
 		DisableCompression:  true,
-		DisableKeepAlives:   once,
 		ReadBufferSize:      64 << 10,
 		MaxIdleConnsPerHost: 4,
 	}}
 }
 
-func (p *plane) close() { p.objects.CloseIdleConnections() }
+func (p *plane) close() {
+	p.media.CloseIdleConnections()
+	p.other.CloseIdleConnections()
+}
 
-func (p *plane) do(ctx context.Context, client *http.Client, method, target string, header http.Header, body []byte) (*http.Response, error) {
+// do asks for anything but a stream.
+func (p *plane) do(ctx context.Context, method, target string, header http.Header, body []byte) (*http.Response, error) {
+	return p.send(ctx, p.other, method, target, header, body)
+}
+
+func (p *plane) send(ctx context.Context, by *http.Client, method, target string, header http.Header, body []byte) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, "http://millrace"+target, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -61,7 +67,7 @@ func (p *plane) do(ctx context.Context, client *http.Client, method, target stri
 		r.Header = header
 	}
 	r.Header.Set("Authorization", "Bearer "+p.token)
-	return client.Do(r)
+	return by.Do(r)
 }
 
 // open begins to read a session; from 0 is the cached GOP.
@@ -73,7 +79,7 @@ func (p *plane) open(ctx context.Context, target, session string, from uint64) (
 		}
 		target += sep + "from=" + url.QueryEscape(session) + ":" + strconv.FormatUint(from, 10)
 	}
-	r, err := p.do(ctx, p.media, http.MethodGet, target, nil, nil)
+	r, err := p.send(ctx, p.media, http.MethodGet, target, nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open media: %w", err)
 	}

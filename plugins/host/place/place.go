@@ -113,10 +113,15 @@ func New(o Options) (*Namer, error) {
 }
 
 // checkTemplate finds at the start what would otherwise refuse each record:
-// fields that there are not, or not for every record.
+// fields that there are not. Labels are known with the record only.
 func (n *Namer) checkTemplate() error {
+	rec := &record{name: "20060102_150405", labels: map[string]string{}}
+	for _, after := range strings.Split(n.o.Template, "{label.")[1:] {
+		label, _, _ := strings.Cut(after, "}")
+		rec.labels[label] = "label"
+	}
 	sample := sdk.RecordRequest{App: "app", Name: "name", Session: "s", Kind: "flv", Ext: ".flv", Started: time.Now()}
-	_, err := n.expand(n.o.Template, &record{name: "20060102_150405"}, "flv", sample)
+	_, err := n.expand(n.o.Template, rec, "flv", sample)
 	if err == nil && strings.Contains(n.o.Template, "%") { // those of on_record
 		err = fmt.Errorf("%w: fields are written {name}, not %%name", ErrRefused)
 	}
@@ -247,6 +252,11 @@ func (n *Namer) decide(ctx context.Context, s *session, rec *record, plugin stri
 			"stream_id", r.App+"/"+r.Name, "path", v.Path, "error", err)
 	}
 	base, err := n.expand(n.o.Template, rec, plugin, r)
+	if err != nil { // a label that this record does not have
+		n.o.Logger.Warn("template of records does not fit, default used", "plugin", plugin,
+			"stream_id", r.App+"/"+r.Name, "error", err)
+		base, err = n.expand(DefaultTemplate, rec, plugin, r)
+	}
 	if err != nil {
 		rec.decided = false
 		return fmt.Errorf("expand template of records: %w", err)
