@@ -252,9 +252,9 @@ func (n *Namer) decide(ctx context.Context, s *session, rec *record, plugin stri
 			"stream_id", r.App+"/"+r.Name, "path", v.Path, "error", err)
 	}
 	base, err := n.expand(n.o.Template, rec, plugin, r)
-	if err != nil { // a label that this record does not have
-		n.o.Logger.Warn("template of records does not fit, default used", "plugin", plugin,
-			"stream_id", r.App+"/"+r.Name, "error", err)
+	if err != nil && n.o.Template != DefaultTemplate { // a label that is not there, or no file name
+		n.o.Logger.Warn("template of records refused, default used", "plugin", plugin,
+			"stream_id", r.App+"/"+r.Name, "template", n.o.Template, "error", err)
 		base, err = n.expand(DefaultTemplate, rec, plugin, r)
 	}
 	if err != nil {
