@@ -117,10 +117,15 @@ func New(o Options) (*Namer, error) {
 }
 
 // checkTemplate finds at the start what would otherwise refuse each record:
-// fields that there are not, or not for every record.
+// fields that there are not. Labels are known with the record only.
 func (n *Namer) checkTemplate() error {
+	rec := &record{name: "20060102_150405", labels: map[string]string{}}
+	for _, after := range strings.Split(n.o.Template, "{label.")[1:] {
+		label, _, _ := strings.Cut(after, "}")
+		rec.labels[label] = "label"
+	}
 	sample := sdk.RecordRequest{App: "app", Name: "name", Session: "s", Kind: "flv", Ext: ".flv", Started: time.Now()}
-	_, err := n.expand(n.o.Template, &record{name: "20060102_150405"}, "flv", sample)
+	_, err := n.expand(n.o.Template, rec, "flv", sample)
 	if err == nil && strings.Contains(n.o.Template, "%") { // those of on_record
 		err = fmt.Errorf("%w: fields are written {name}, not %%name", ErrRefused)
 	}
