@@ -62,6 +62,7 @@ func (w *watcher) run(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	defer timer.Stop()
+	var first time.Time // of the changes that were not looked at yet
 	for {
 		select {
 		case <-ctx.Done():
@@ -70,7 +71,14 @@ func (w *watcher) run(ctx context.Context) {
 			if !ok {
 				return
 			}
-			if !e.Has(fsnotify.Chmod) || e.Has(fsnotify.Write) {
+			if e.Has(fsnotify.Chmod) && !e.Has(fsnotify.Write) {
+				continue
+			}
+			if first.IsZero() {
+				first = time.Now()
+			}
+			// Something else in the folder may change all the time: a call log.
+			if time.Since(first) < time.Second {
 				timer.Reset(settle)
 			}
 		case err, ok := <-w.notify.Errors:
@@ -82,6 +90,7 @@ func (w *watcher) run(ctx context.Context) {
 				timer.Reset(settle)
 			}
 		case <-timer.C:
+			first = time.Time{}
 			if err := w.r.reloadChanged(); err != nil {
 				w.r.logger.Error("hook scripts changed and were not loaded; the old ones stay in force", "error", err)
 			}
