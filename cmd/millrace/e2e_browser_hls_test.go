@@ -6,8 +6,6 @@ import (
 
 // TestChromiumHLSForms plays, by hls.js, what a playlist may have.
 func TestChromiumHLSForms(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	for _, c := range []struct {
 		name, source string
 		conf         conf
@@ -48,8 +46,6 @@ func TestChromiumHLSForms(t *testing.T) {
 // TestChromiumHLSRepublish watches while the publisher goes away: within the
 // grace the picture goes on by itself, after it the page plays what comes next.
 func TestChromiumHLSRepublish(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	for name, more := range map[string]conf{
 		"event":       {},
 		"window":      {"plugins.hls.window": "4"},

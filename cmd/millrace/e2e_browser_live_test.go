@@ -42,8 +42,6 @@ func evaluate[T any](t *testing.T, ctx context.Context, expression string) T {
 // TestChromiumRecorders watches each output of the real recorders in a browser:
 // while the stream is live, and after its end.
 func TestChromiumRecorders(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	srv, _ := startRecorders(t, conf{"plugins.hls.target": `"2s"`, "plugins.mp4.segment": `"2s"`}, "flv", "mp4", "hls")
 	f := srv.feed(t, "live/x", sourceTags(t, "av"))
 	srv.waitStream(t, "live/x")
@@ -85,8 +83,6 @@ func TestChromiumRecorders(t *testing.T) {
 // TestChromiumLowLatency plays low-latency HLS and measures, by the wall clock
 // in the playlist, how far behind it is.
 func TestChromiumLowLatency(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	for _, format := range []string{"ts", "fmp4"} {
 		t.Run(format, func(t *testing.T) {
 			srv, _ := startRecorders(t, conf{
@@ -116,8 +112,6 @@ var behindScript = fmt.Sprintf(`(() => { const at = window.millrace.player.engin
 // watching: what is recorded meanwhile is played, through the end of the
 // stream, where the head of the file is another.
 func TestChromiumGrowingFLV(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	srv, _ := startRecorders(t, nil, "flv")
 	f := srv.feed(t, "live/x", sourceTags(t, "small"))
 	srv.waitStream(t, "live/x")
@@ -144,8 +138,6 @@ func TestChromiumGrowingFLV(t *testing.T) {
 // TestChromiumFileToCome asks for the MP4 file of a stream that is still live:
 // the page waits for it.
 func TestChromiumFileToCome(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	srv, _ := startRecorders(t, nil, "mp4")
 	f := srv.feed(t, "live/x", sourceTags(t, "small"))
 	srv.waitStream(t, "live/x")

@@ -16,8 +16,6 @@ import (
 // data_dir: FLV by ranges, MP4 by the browser itself, fMP4 and MPEG-TS by their
 // playlists.
 func TestChromiumRecordings(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	dir := t.TempDir()
 	recordings(t, dir)
 	srv := startServer(t, conf{"server.data_dir": `"` + dir + `"`})

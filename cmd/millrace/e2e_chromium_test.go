@@ -13,8 +13,6 @@ import (
 
 // TestChromium plays the page in a browser, over HTTP and over WebSocket.
 func TestChromium(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	if _, err := os.Stat("../../core/web/ui/dist/index.html"); err != nil {
 		t.Fatal("the page is not built: run npm ci && npm run build in core/web/ui")
 	}
@@ -46,8 +44,6 @@ func TestChromium(t *testing.T) {
 
 // TestChromiumCodecs plays what came by Enhanced RTMP and a browser decodes.
 func TestChromiumCodecs(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	srv := startServer(t, nil)
 	for name, codecs := range map[string][2]string{"av1": {"av1", ""}, "opus": {"h264", "opus"}, "both": {"av1", "opus"}} {
 		t.Run(name, func(t *testing.T) {
@@ -75,8 +71,6 @@ func TestChromiumCodecs(t *testing.T) {
 
 // TestChromiumClick plays a stream from the page's list.
 func TestChromiumClick(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	srv := startServer(t, nil)
 	publishLoop(t, srv.rtmpURL("live/x"), source(t, "gop10"))
 	srv.waitStream(t, "live/x")

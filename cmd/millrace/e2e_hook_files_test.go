@@ -126,8 +126,6 @@ function on_request(q) return { headers = { ["X-Hook"] = q.remote_addr } } end`,
 // TestHookChromium plays live HLS, parts and all, and recordings of each kind in
 // a browser, through a gate that asks about each viewer once.
 func TestHookChromium(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	srv := startHooked(t, `
 function on_play(v) return { rate = "4m" } end
 function on_stop(v) end`, withPlugin(t, "hls", "millrace-hls", nil))

@@ -120,7 +120,8 @@ func build(dir string, packages ...string) error {
 }
 
 // heavy waits for the place of a test that needs a core for itself, and gives
-// it back at the end of the test.
+// it back at the end of the test. Tests with a browser, which need more, are not
+// parallel at all: they run one after another, before the others.
 func heavy(t *testing.T) {
 	t.Helper()
 	world.heavy <- struct{}{}

@@ -28,8 +28,6 @@ import (
 // into the store one by one, at the pace of a live stream, and hls.js asks for
 // the next playlist before it is there.
 func TestChromiumObjects(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	dir := t.TempDir()
 	ffmpeg(t, "-f lavfi -i testsrc2=s=320x180:r=25:d=40 -f lavfi -i sine=r=44100:d=40 -c:v libx264 -preset ultrafast -g 25 -keyint_min 25 -sc_threshold 0 "+
 		"-c:a aac -f hls -hls_time 1 -hls_list_size 0 "+filepath.Join(dir, "index.m3u8"))

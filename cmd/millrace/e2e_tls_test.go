@@ -279,8 +279,6 @@ func TestCheckCertificates(t *testing.T) {
 // TestChromiumOverTLS plays the page over HTTPS, which a browser does by HTTP/2,
 // and over WSS.
 func TestChromiumOverTLS(t *testing.T) {
-	t.Parallel()
-	heavy(t)
 	srv := startSecure(t, conf{"rtmp.listen": `["127.0.0.1:0"]`})
 	publishLoop(t, "rtmp://"+strings.TrimPrefix(srv.rtmp[0], tlsAddr)+"/live/x", source(t, "av"))
 	srv.waitStream(t, "live/x")
