@@ -42,8 +42,12 @@ build: go ui ## Build the pages and every program into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
 
 .PHONY: test
-test: go need-test ui node ## Run all tests, end-to-end ones with real clients included
+test: go need-test ui node ## Run all tests, end-to-end ones with real clients included (long ones: make browsers)
 	go test -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: browsers
+browsers: go need-test ui ## Run the long tests: HLS in all its forms in Chromium, low latency, thousands of parked requests
+	MILLRACE_TEST_LONG=1 go test -count=1 -v -timeout $(TEST_TIMEOUT) -run 'Chromium|LowLatency|Parked' ./cmd/millrace
 
 .PHONY: race
 race: go need-race ui node ## Run all tests under the race detector

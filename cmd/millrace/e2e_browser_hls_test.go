@@ -6,6 +6,7 @@ import (
 
 // TestChromiumHLSForms plays, by hls.js, what a playlist may have.
 func TestChromiumHLSForms(t *testing.T) {
+	long(t)
 	for _, c := range []struct {
 		name, source string
 		conf         conf
@@ -46,6 +47,7 @@ func TestChromiumHLSForms(t *testing.T) {
 // TestChromiumHLSRepublish watches while the publisher goes away: within the
 // grace the picture goes on by itself, after it the page plays what comes next.
 func TestChromiumHLSRepublish(t *testing.T) {
+	long(t)
 	for name, more := range map[string]conf{
 		"event":       {},
 		"window":      {"plugins.hls.window": "4"},

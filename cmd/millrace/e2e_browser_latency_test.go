@@ -18,6 +18,7 @@ import (
 // how long it takes from a frame's being sent to the playlist that lists its
 // part, and bounds what is more than the part and a frame must take.
 func TestLowLatencyPart(t *testing.T) {
+	long(t)
 	const part, frame = 200 * time.Millisecond, 40 * time.Millisecond
 	for _, format := range []string{"ts", "fmp4"} {
 		t.Run(format, func(t *testing.T) {

@@ -83,6 +83,7 @@ func TestChromiumRecorders(t *testing.T) {
 // TestChromiumLowLatency plays low-latency HLS and measures, by the wall clock
 // in the playlist, how far behind it is.
 func TestChromiumLowLatency(t *testing.T) {
+	long(t)
 	for _, format := range []string{"ts", "fmp4"} {
 		t.Run(format, func(t *testing.T) {
 			srv, _ := startRecorders(t, conf{
@@ -112,6 +113,7 @@ var behindScript = fmt.Sprintf(`(() => { const at = window.millrace.player.engin
 // watching: what is recorded meanwhile is played, through the end of the
 // stream, where the head of the file is another.
 func TestChromiumGrowingFLV(t *testing.T) {
+	long(t)
 	srv, _ := startRecorders(t, nil, "flv")
 	f := srv.feed(t, "live/x", sourceTags(t, "small"))
 	srv.waitStream(t, "live/x")

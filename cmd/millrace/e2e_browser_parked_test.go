@@ -12,6 +12,7 @@ import (
 // TestParkedPlaylists has thousands of players wait for the next segment of a real
 // low-latency playlist, weighs them, and sees each answered.
 func TestParkedPlaylists(t *testing.T) {
+	long(t)
 	const players = 4800 // a quarter of the descriptors that test machines give
 	srv, _ := startRecorders(t, conf{
 		"plugins.hls.low_latency": "true", "plugins.hls.target": `"10s"`, "plugins.hls.part": `"500ms"`, "plugins.hls.window": "4",

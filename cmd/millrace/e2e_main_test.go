@@ -119,6 +119,15 @@ func build(dir string, packages ...string) error {
 	return nil
 }
 
+// long skips a test that takes a minute by itself, unless `make browsers` asks
+// for those.
+func long(t *testing.T) {
+	t.Helper()
+	if os.Getenv("MILLRACE_TEST_LONG") == "" {
+		t.Skip("a long test: make browsers")
+	}
+}
+
 // heavy waits for the place of a test that needs a core for itself, and gives
 // it back at the end of the test. Tests with a browser, which need more, are not
 // parallel at all: they run one after another, before the others.
