@@ -31,7 +31,7 @@ GO_SOURCES = $$(find . -name node_modules -prune -o -name '*.go' -print)
 
 .PHONY: help
 help: ## List the targets (this one is the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build everything and start the server with conf/millrace.toml
