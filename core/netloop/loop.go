@@ -33,9 +33,7 @@ type loop struct {
 	slots   slots
 	sealer  sealer
 	stats   loopStats
-	// moderator slows the loop down for the sake of publishers' many reads.
-	moderator moderator
-	taps      taps
+	taps    taps
 	// stalls are the connections that a command keeps from writing, and until
 	// when, ns.
 	stalls map[*conn]int64

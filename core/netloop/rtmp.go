@@ -70,9 +70,6 @@ func (h *rtmpConn) run() {
 	h.answer()
 	if p := h.publisher; p != nil {
 		p.flush()
-		if l := h.conn.loop; l.moderator.event(l.now()) {
-			nap()
-		}
 	}
 	h.watchPhase()
 }
