@@ -112,6 +112,7 @@ type Stream struct {
 	PlayWait       Duration
 	MergeWindow    MergeWindow
 	MergeWindowMax Duration
+	ReadWindowMax  Duration
 	RingTime       Duration
 	RingBytes      Size
 	GOPMaxBytes    Size
@@ -182,6 +183,7 @@ func defaultStream() Stream {
 		PlayWait:       10 * Second,
 		MergeWindow:    MergeWindow{Auto: true},
 		MergeWindowMax: 350 * Millisecond,
+		ReadWindowMax:  40 * Millisecond,
 		RingTime:       15 * Second,
 		RingBytes:      32 * MiB,
 		GOPMaxBytes:    16 * MiB,

@@ -193,6 +193,7 @@ func bindStream(s *Stream) []binding {
 		{"stream.play_wait", Live, duration(&s.PlayWait, 0, Hour)},
 		{"stream.merge_window", Live, mergeWindow(&s.MergeWindow, 10*Second)},
 		{"stream.merge_window_max", Live, duration(&s.MergeWindowMax, 0, 10*Second)},
+		{"stream.read_window_max", Live, duration(&s.ReadWindowMax, 0, Second)},
 		{"stream.ring_time", Live, duration(&s.RingTime, 100*Millisecond, Hour)},
 		{"stream.ring_bytes", Live, size(&s.RingBytes, 64*KiB, 64*GiB)},
 		{"stream.gop_max_bytes", Live, size(&s.GOPMaxBytes, 4*KiB, 64*GiB)},

@@ -44,8 +44,9 @@ func live(c conf.Config) core.Live {
 	return core.Live{
 		Net: netloop.Settings{
 			Limits: limits(c.Limits), Viewers: viewers(c.Stream),
-			NamePattern: c.Stream.NamePattern.Regexp(),
-			CORS:        httpflv.CORS{Origins: c.HTTP.CORSOrigins}, TrustedProxies: c.HTTP.TrustedProxies,
+			ReadWindowMax: time.Duration(c.Stream.ReadWindowMax),
+			NamePattern:   c.Stream.NamePattern.Regexp(),
+			CORS:          httpflv.CORS{Origins: c.HTTP.CORSOrigins}, TrustedProxies: c.HTTP.TrustedProxies,
 		},
 		Streams: streams(c.Stream),
 		Web: web.Settings{

@@ -23,50 +23,19 @@ const (
 // conn is one connection. All of it belongs to its loop's goroutine, but for
 // what is set before it is enrolled.
 type conn struct {
-	engine   *Engine
-	loop     *loop
-	id       uint64
-	protocol protocol
-	via      netip.AddrPort // who it comes from, after PROXY protocol
-	peer     netip.AddrPort // the client: via, or whom a trusted proxy names
-	ticket   ticket
-	prefix   []byte    // read before it came to the loop
-	tls      *tlsLayer // nil: plain
-
-	gc      gnet.Conn
-	fd      int
-	handler handler
-	viewer  *viewer
-	tap     *tap
-	timer   timer
-	// deadline is the handler's; bounds, nil for none, have one of their own.
-	deadline int64
-	bounds   *bounds
-	since    int64 // ns
-
+	// What each read and write touches comes first: with thousands of
+	// connections it has left the caches since the last one.
+	loop *loop
+	tls  *tlsLayer // nil: plain
+	fd   int
 	// out are bytes of the connection's own (replies, headers), sent when
 	// the viewer, if it is one, is at a frame boundary.
-	out []byte
-	// body follows out: an object that is sent from the store's memory.
-	body *body
-	// rest is how much of out is left of a frame: its start went out already.
-	rest     int
-	progress int64 // when the socket last took bytes, ns
-	// blockedAt is its place in the loop's list of those that are blocked.
-	blockedAt int
-	slot      slot
-	queue     int // bytes that the kernel held when we last looked
-
-	// waits is the stream whose publisher it waits for; nil: for none.
-	waits *stream.Key
-
+	out               []byte
+	progress          int64 // when the socket last took bytes, ns
 	bytesIn, bytesOut uint64
-	reason            string // why it ends, for people; the first one counts
-	// whole, of a tunnel, is set once all was sent that is to be.
-	whole *atomic.Bool
-	// rate, of a tunnel, is what its far end keeps to: its own socket is not
-	// the client's.
-	rate *atomic.Int64
+	handler           handler
+	gc                gnet.Conn
+	viewer            *viewer
 	// inCallback: gnet closes it when the callback returns. finishing: it is
 	// shut down once out is empty. dead: nothing may be done with it.
 	// lent: net/http has it now.
@@ -77,6 +46,40 @@ type conn struct {
 	blocked, hungry, armed bool
 	cause                  cause       // of reason, for the metrics
 	opens                  atomic.Bool // the loop has it
+	// deadline is the handler's; bounds, nil for none, have one of their own.
+	deadline int64
+	bounds   *bounds
+
+	engine   *Engine
+	id       uint64
+	protocol protocol
+	via      netip.AddrPort // who it comes from, after PROXY protocol
+	peer     netip.AddrPort // the client: via, or whom a trusted proxy names
+	ticket   ticket
+	prefix   []byte // read before it came to the loop
+
+	tap   *tap
+	timer timer
+	since int64 // ns
+
+	// body follows out: an object that is sent from the store's memory.
+	body *body
+	// rest is how much of out is left of a frame: its start went out already.
+	rest int
+	// blockedAt is its place in the loop's list of those that are blocked.
+	blockedAt int
+	slot      slot
+	queue     int // bytes that the kernel held when we last looked
+
+	// waits is the stream whose publisher it waits for; nil: for none.
+	waits *stream.Key
+
+	reason string // why it ends, for people; the first one counts
+	// whole, of a tunnel, is set once all was sent that is to be.
+	whole *atomic.Bool
+	// rate, of a tunnel, is what its far end keeps to: its own socket is not
+	// the client's.
+	rate *atomic.Int64
 }
 
 // userTimeoutMargin is how much longer the kernel waits for a silent peer than
@@ -272,13 +275,13 @@ func (c *conn) write(b []byte) (n int, errno unix.Errno) {
 }
 
 // writeVec is write for iovecs, by one call; those of b, if they are all.
-func (c *conn) writeVec(iov []unix.Iovec, bytes int, b *batch) (n int, errno unix.Errno) {
+func (c *conn) writeVec(iov []unix.Iovec, bytes int, b *batch, now int64) (n int, errno unix.Errno) {
 	if c.tls != nil {
 		return c.sealVec(iov, b)
 	}
 	n, errno = c.loop.writev(c.fd, iov)
 	if n > 0 {
-		c.progress = c.loop.now()
+		c.progress = now
 	}
 	if errno == 0 && n < bytes {
 		errno = unix.EAGAIN

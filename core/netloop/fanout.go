@@ -28,6 +28,7 @@ type fanout struct {
 	scanDue  int64
 	blocked  []*conn // their sockets are full, the drain epoll will tell
 	batches  batches
+	tally    tally
 	iov      []unix.Iovec // scratch
 }
 
@@ -144,17 +145,18 @@ func (l *loop) serve() {
 	f.serving = true
 	defer func() { f.serving = false }()
 	begin, cpu := l.now(), threadTime()
-	count := 0
+	count, now := 0, begin
 	for f.next < len(f.todo) {
 		v := f.todo[f.next]
 		f.todo[f.next] = nil
 		f.next++
 		v.queued = false
 		if !v.ended {
-			l.guard(v.conn, func() { l.visit(v) })
+			l.guard(v.conn, func() { l.visit(v, now) })
 			count++
+			now = l.now()
 		}
-		if l.now()-begin > passBudget {
+		if now-begin > passBudget {
 			break
 		}
 	}
@@ -162,12 +164,13 @@ func (l *loop) serve() {
 	if count > 0 {
 		f.batches.reset()
 		clear(f.iov)
-		took := l.now() - begin
+		l.publish()
+		took := now - begin
 		l.window.sample(min(max(threadTime()-cpu, 0), took), count)
 		l.window.update(l, begin)
 		l.stats.pass(took)
 	}
-	l.setBacklog(len(f.todo) > f.next)
+	l.setBacklog(f.backlogged())
 	l.rearm()
 }
 
@@ -199,6 +202,9 @@ func threadTime() int64 {
 	return ts.Nano()
 }
 
+// backlogged reports whether viewers wait for their visits.
+func (f *fanout) backlogged() bool { return len(f.todo) > f.next }
+
 // compact gives back the part of todo that was served.
 func (f *fanout) compact() {
 	if f.next == len(f.todo) {
@@ -211,8 +217,7 @@ func (f *fanout) compact() {
 }
 
 // visit writes to v what it has not got yet, in one writev.
-func (l *loop) visit(v *viewer) {
-	now := l.now()
+func (l *loop) visit(v *viewer, now int64) {
 	c := v.conn
 	if !c.unsealed() {
 		return
@@ -285,16 +290,16 @@ func (l *loop) write(v *viewer, b *batch, iov []unix.Iovec, bytes int, now int64
 	if bytes == 0 {
 		return
 	}
-	n, errno := v.conn.writeVec(iov, bytes, b)
-	l.stats.writes.Add(1)
+	n, errno := v.conn.writeVec(iov, bytes, b, now)
+	t := l.tallyOf(v)
+	t.writes++
 	if n > 0 {
 		v.conn.bytesOut += uint64(n)
-		v.cursor.Stream.Counters().BytesOut.Add(uint64(n))
-		l.engine.totals.out[v.group.key.protocol()].Add(uint64(n))
+		t.bytes += uint64(n)
 		l.advance(v, b, n, now)
 	}
 	if errno == unix.EAGAIN {
-		l.stats.partial.Add(1)
+		t.partial++
 	}
 	if v.conn.stuck(errno) {
 		return
@@ -338,7 +343,7 @@ func (l *loop) advanceIn(v *viewer, b *batch, n int, now int64) {
 	if at := b.frames[0].Arrived; at >= v.since { // not the cached GOP
 		l.stats.latency.observe(now - at)
 	}
-	cur.Stream.Counters().FramesOut.Add(uint64(i))
+	l.fanout.tally.frames += uint64(i)
 	inside := i < len(b.frames) && n > start // the rest of it comes for certain
 	for _, at := range b.news {
 		if at < i || at == i && inside {

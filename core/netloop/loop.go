@@ -21,19 +21,20 @@ type loop struct {
 	el     gnet.EventLoop
 	load   atomic.Int64 // connections, with those on their way here
 
-	conns   map[uint64]*conn
-	subs    map[*stream.Stream]*sub
-	waiting waiting
-	objects objects
-	wheel   wheel
-	clock   *clock
-	drain   *drain
-	fanout  fanout
-	window  window
-	slots   slots
-	sealer  sealer
-	stats   loopStats
-	taps    taps
+	conns     map[uint64]*conn
+	subs      map[*stream.Stream]*sub
+	waiting   waiting
+	objects   objects
+	wheel     wheel
+	clock     *clock
+	drain     *drain
+	fanout    fanout
+	window    window
+	slots     slots
+	sealer    sealer
+	stats     loopStats
+	gathering gathering
+	taps      taps
 	// stalls are the connections that a command keeps from writing, and until
 	// when, ns.
 	stalls map[*conn]int64
@@ -64,6 +65,7 @@ func newLoop(e *Engine, index int, el gnet.EventLoop) (*loop, error) {
 	l.objects.init(l)
 	l.wheel.due, l.fanout.scanDue = never, never
 	l.window.init(e.Settings())
+	l.gathering.init()
 	l.initTaps()
 	l.passTask = &task{l, l.pass}
 	var err error
@@ -176,6 +178,9 @@ func (l *loop) onClock() {
 	if now >= l.taps.due {
 		l.tickTaps(now)
 	}
+	if now >= l.gathering.due {
+		l.sweepGathering(now)
+	}
 	if len(l.waiting.due) > 0 {
 		l.waiting.goOn()
 	}
@@ -190,7 +195,7 @@ func (l *loop) onClock() {
 // rearm asks the clock for the next moment that something is due. Viewers to
 // be visited are due at once; while serve is at it, that is its own business.
 func (l *loop) rearm() {
-	due := min(l.wheel.due, l.fanout.scanDue, l.taps.due)
+	due := min(l.wheel.due, l.fanout.scanDue, l.taps.due, l.gathering.due)
 	if l.ticking.Load() {
 		due = min(due, l.fanout.slotDue)
 	}

@@ -21,6 +21,7 @@ type publisher struct {
 	bitrate  bitrate
 	// maskedHEVC: its AVC is HEVC, as OBS before 29.1 sends it.
 	maskedHEVC bool
+	gathered   gathered
 }
 
 func newPublisher(h *rtmpConn, k stream.Key, ev rtmp.EventPublish, v event.Verdict) (*publisher, error) {
@@ -53,7 +54,7 @@ func newPublisher(h *rtmpConn, k stream.Key, ev rtmp.EventPublish, v event.Verdi
 func (p *publisher) write(kind media.Kind, ts uint32, room []byte) {
 	now := p.rtmp.conn.loop.now()
 	payload := media.Payload(room)
-	p.rtmp.conn.engine.totals.in.Add(uint64(len(payload)))
+	p.rtmp.conn.loop.stats.in.Add(uint64(len(payload)))
 	if breach := p.bitrate.add(len(payload), now); breach != "" {
 		p.pub.Kick(breach)
 	}
@@ -168,6 +169,7 @@ func (p *publisher) close(clean bool, reason string) {
 		slog.Bool("clean", clean),
 		slog.String(event.Reason, reason),
 		slog.Uint64(event.BytesIn, c.bytesIn))...)
+	c.loop.ungather(p)
 	p.pub.Close(clean, reason, c.loop.now())
 	c.loop.wakeStream(p.pub.Stream)
 }

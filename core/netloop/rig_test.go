@@ -50,8 +50,9 @@ func testSettings() Settings {
 			PlayWait: time.Minute, MergeWindow: MergeAuto, MergeWindowMax: 350 * time.Millisecond,
 			MaxLag: time.Minute, StallTimeout: time.Minute,
 		},
-		NamePattern: regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`),
-		CORS:        httpflv.CORS{Origins: []string{"*"}},
+		ReadWindowMax: 40 * time.Millisecond,
+		NamePattern:   regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`),
+		CORS:          httpflv.CORS{Origins: []string{"*"}},
 	}
 }
 

@@ -70,6 +70,7 @@ func (h *rtmpConn) run() {
 	h.answer()
 	if p := h.publisher; p != nil {
 		p.flush()
+		h.conn.loop.gather(p)
 	}
 	h.watchPhase()
 }
@@ -233,6 +234,7 @@ func (h *rtmpConn) evicted(p *publisher, reason string) {
 		return
 	}
 	h.publisher = nil
+	h.conn.loop.ungather(p)
 	code := rtmp.CodePublishRejected
 	if reason == shuttingDown {
 		code = rtmp.CodeUnpublishSuccess

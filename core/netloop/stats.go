@@ -10,6 +10,8 @@ type loopStats struct {
 	conns, viewers           atomic.Int64
 	busy                     atomic.Uint64 // ns in callbacks and passes
 	wakeups, writes, partial atomic.Uint64
+	in                       atomic.Uint64    // bytes from publishers
+	out                      [3]atomic.Uint64 // bytes to viewers, by stream.Protocols
 	passes                   histogram
 	latency                  histogram
 	window                   atomic.Int64 // merge window in force, ns
@@ -66,8 +68,7 @@ type totals struct {
 	causes             causeCounts
 	rtmpOpen, httpOpen atomic.Int64
 	rtmpAll, httpAll   atomic.Uint64
-	in                 atomic.Uint64    // bytes from publishers
-	out, joined        [3]atomic.Uint64 // bytes to viewers, and viewers ever, by stream.Protocols
+	joined             [3]atomic.Uint64 // viewers ever, by stream.Protocols
 	// Of plugins: connections, those that take a stream, and what they got.
 	pluginOpen, taps    atomic.Int64
 	tapBytes, tapFrames atomic.Uint64
@@ -133,15 +134,19 @@ func (e *Engine) Stats() Stats {
 		Waiting: t.waiting.Load(), Panics: t.panics.Load(),
 		OpenRTMP: t.rtmpOpen.Load(), OpenHTTP: t.httpOpen.Load(),
 		AllRTMP: t.rtmpAll.Load(), AllHTTP: t.httpAll.Load(),
-		BytesIn: t.in.Load(), Closed: t.causes.snapshot(),
+		Closed:     t.causes.snapshot(),
 		OpenPlugin: t.pluginOpen.Load(), Taps: t.taps.Load(),
 		TapBytes: t.tapBytes.Load(), TapFrames: t.tapFrames.Load(),
 	}
 	s.Refused, s.AcceptErrors = e.gate.counts()
-	for i := range t.out {
-		s.BytesOut[i], s.Joined[i] = t.out[i].Load(), t.joined[i].Load()
+	for i := range t.joined {
+		s.Joined[i] = t.joined[i].Load()
 	}
 	for _, l := range e.loops {
+		s.BytesIn += l.stats.in.Load()
+		for i := range l.stats.out {
+			s.BytesOut[i] += l.stats.out[i].Load()
+		}
 		s.Loops = append(s.Loops, l.stats.snapshot())
 	}
 	return s

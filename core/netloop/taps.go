@@ -137,7 +137,7 @@ func (l *loop) visitTap(t *tap) {
 // writeTap sends the run.
 func (l *loop) writeTap(t *tap, b *tapRun, now int64) {
 	c := t.conn
-	n, errno := c.writeVec(b.iov, b.bytes, nil)
+	n, errno := c.writeVec(b.iov, b.bytes, nil, now)
 	l.stats.writes.Add(1)
 	if n > 0 {
 		c.bytesOut += uint64(n)

@@ -50,21 +50,21 @@ type group struct {
 
 // viewer is a connection that watches: a cursor and little else.
 type viewer struct {
-	conn   *conn
-	cursor stream.Cursor
-	sub    *sub
-	group  *group
+	conn    *conn
+	group   *group
+	since   int64 // ns
+	queued  bool  // it is in the loop's todo
+	ended   bool
+	greeted bool // the FLV header was sent
+	stopped bool // its end was told
+	cursor  stream.Cursor
+	episode episode
+	sub     *sub
 	// slot and index are its place in group.slots.
 	slot, index int
-	queued      bool // it is in the loop's todo
-	ended       bool
-	greeted     bool // the FLV header was sent
 	known       known
-	stopped     bool  // its end was told
-	since       int64 // ns
 	userAgent   string
 	query       string // of its request, if somebody wants to know
-	episode     episode
 	player      player
 }
 

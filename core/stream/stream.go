@@ -15,7 +15,32 @@ import (
 type Waker interface{ Wake(*Stream) }
 
 // Stream is one live stream. Its methods may be called from any goroutine.
+//
+// What each frame touches comes first: with hundreds of publishers all of it
+// has left the caches when a stream's next frame comes.
 type Stream struct {
+	mu   sync.Mutex
+	pub  *Publication // nil while lost
+	ring ring
+	// gop is the sequence number of the keyframe that newcomers start at, 0
+	// for none: they wait for the next.
+	gop   atomic.Uint64
+	state atomic.Pointer[media.State]
+	// ready is set once it is known which media the session has: newcomers
+	// wait for it.
+	ready    atomic.Bool
+	ended    atomic.Bool
+	watched  bool   // was ready once: viewers may have started
+	key      uint64 // newest keyframe's sequence number
+	keyDTS   int64
+	keyAt    int64 // when it arrived
+	gopBytes int64
+	trimmed  int64 // when the oldest frames were looked at, ns
+	wakers   atomic.Pointer[[]Waker]
+	registry *Registry
+	timeline timeline
+	counters Counters
+
 	Key Key
 	// ID is unique over the life of the process.
 	ID uint64
@@ -26,44 +51,22 @@ type Stream struct {
 	// wall clock.
 	Since   int64
 	Started time.Time
-
-	registry *Registry
-	ring     ring
-	// gop is the sequence number of the keyframe that newcomers start at, 0
-	// for none: they wait for the next.
-	gop atomic.Uint64
 	// first is the sequence number at which the publish session began.
 	first atomic.Uint64
-	state atomic.Pointer[media.State]
-	// ready is set once it is known which media the session has: newcomers
-	// wait for it.
-	ready atomic.Bool
-	ended atomic.Bool
 	// end is the reason of the end, set before ended.
 	end string
 
-	wakers   atomic.Pointer[[]Waker]
-	counters Counters
-
-	mu  sync.Mutex
-	pub *Publication // nil while lost
 	// lastPublisher is pub's, or of the last one; without is since when there
 	// is none, in ns.
 	lastPublisher Publisher
 	without       int64
 	session       uint64
 	lostAt        int64 // when the newest session that sent media was over
-	timeline      timeline
-	key           uint64 // newest keyframe's sequence number
-	keyDTS        int64
-	keyAt         int64 // when it arrived
-	gopBytes      int64
 	// keyed tells, for other video tracks, the GOP that had their newest
 	// keyframe.
-	keyed   map[uint8]uint64
-	stop    func() // stops the grace timer
-	busy    contention
-	watched bool // was ready once: viewers may have started
+	keyed map[uint8]uint64
+	stop  func() // stops the grace timer
+	busy  contention
 	// claims are those of recorders; recorded: there were some. kept: it has
 	// ended, and the ring stays for a recorder that comes back for the rest.
 	claims         []*Claim
@@ -228,21 +231,35 @@ func (s *Stream) startGOP(f *media.Frame, o *Options) {
 	}
 }
 
+// trimSteps is in how many steps a ring's time is trimmed: the oldest frames
+// have left the caches long ago, and several at once cost hardly more than one.
+const trimSteps = 64
+
 // trim lets the oldest frames go that the caps do not allow. Under s.mu.
 func (s *Stream) trim(now int64, o *Options) {
 	if s.gop.Load() != 0 && (s.gopBytes > o.GOPMaxBytes || now-s.keyAt > int64(o.GOPMaxAge)) {
 		s.dropGOP()
 	}
 	r := &s.ring
+	if now-s.trimmed >= int64(o.RingTime)/trimSteps || r.bytes.Load() > o.RingBytes {
+		s.trimmed = now
+		s.dropOld(now, o)
+	}
+	s.registry.enforce(s)
+}
+
+func (s *Stream) dropOld(now int64, o *Options) {
+	r := &s.ring
 	keep := s.keep()
+	dropped := int64(0)
 	for tail := r.tail.Load(); tail < keep; tail++ {
 		f := r.at(tail)
 		if r.bytes.Load() <= o.RingBytes && now-f.Arrived <= int64(o.RingTime) || s.claimed(f, now) {
 			break
 		}
-		s.registry.bytes.Add(-r.drop())
+		dropped += r.drop()
 	}
-	s.registry.enforce(s)
+	s.registry.bytes.Add(-dropped)
 }
 
 func (s *Stream) dropGOP() {

@@ -1,0 +1,142 @@
+package netloop
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// gathering has the kernel hold what publishers send until several frames of
+// one can be read at once, by SO_RCVLOWAT: a loop with thousands of reads a
+// second spends most of its time on going to sleep, waking, and fetching a
+// publisher's state from memory, whatever the read brings. It costs latency, up
+// to Settings.ReadWindowMax, and only loops with so many reads do it.
+type gathering struct {
+	since int64 // start of the interval that is counted, ns
+	reads int
+	on    bool
+	// Reads in an interval from which on it is worth it, and below which it is
+	// not any more: it makes them fewer itself.
+	from, until int
+
+	members []*publisher // whose sockets wait for more than a byte
+	due     int64        // when they are looked at
+}
+
+// gathered is a publisher's part of it.
+type gathered struct {
+	lowat int // bytes that its socket waits for; 0: one
+	at    int // in members
+	read  int64
+	// gauged is when its rate was measured, bytes what had come by then.
+	gauged int64
+	bytes  uint64
+}
+
+const (
+	gatherInterval = int64(100 * time.Millisecond)
+	gatherFrom     = 400 // reads in an interval
+	gatherUntil    = 100
+	// A socket that waits for fewer than minGather bytes waits for nothing
+	// that is worth it. More than maxGather is several frames in any case.
+	minGather = 512
+	maxGather = 32 << 10
+	// gaugeInterval is how often a publisher's rate is measured, in ns.
+	gaugeInterval = int64(500 * time.Millisecond)
+	// sweepInterval is how often members are looked at, in ns.
+	sweepInterval = int64(20 * time.Millisecond)
+)
+
+func (g *gathering) init() {
+	g.from, g.until, g.due = gatherFrom, gatherUntil, never
+}
+
+// count notes a read at now.
+func (g *gathering) count(now int64) {
+	g.reads++
+	took := now - g.since
+	if took < gatherInterval {
+		return
+	}
+	enough := g.from
+	if g.on {
+		enough = g.until
+	}
+	g.on = int64(g.reads)*gatherInterval >= int64(enough)*took
+	g.since, g.reads = now, 0
+}
+
+// gather is called after each read of a publisher.
+func (l *loop) gather(p *publisher) {
+	g, m, now := &l.gathering, &p.gathered, l.now()
+	g.count(now)
+	m.read = now
+	if !g.on && m.lowat == 0 || now-m.gauged < gaugeInterval {
+		return
+	}
+	window := int64(l.engine.Settings().ReadWindowMax)
+	size := int64(p.rtmp.conn.bytesIn-m.bytes) * window / (now - m.gauged)
+	first := m.gauged == 0
+	m.gauged, m.bytes = now, p.rtmp.conn.bytesIn
+	switch {
+	case first: // its rate is not known yet
+	case !g.on || size < minGather:
+		l.ungather(p)
+	default:
+		l.gatherUpTo(p, int(min(size, maxGather)))
+	}
+}
+
+// gatherUpTo has p's socket wait for n bytes.
+func (l *loop) gatherUpTo(p *publisher, n int) {
+	g, m := &l.gathering, &p.gathered
+	if m.lowat == 0 {
+		m.at = len(g.members)
+		g.members = append(g.members, p)
+		g.due = min(g.due, l.now()+sweepInterval)
+		l.rearm()
+	} else if d := n - m.lowat; d*d < m.lowat*m.lowat/16 {
+		return // about the same
+	}
+	m.lowat = n
+	receiveAtLeast(p.rtmp.conn, n)
+}
+
+// ungather has p read as soon as anything comes. What its socket holds is
+// announced at once.
+func (l *loop) ungather(p *publisher) {
+	g, m := &l.gathering, &p.gathered
+	if m.lowat == 0 {
+		return
+	}
+	last := g.members[len(g.members)-1]
+	g.members[m.at], last.gathered.at = last, m.at
+	g.members[len(g.members)-1] = nil
+	g.members = g.members[:len(g.members)-1]
+	m.lowat = 0
+	receiveAtLeast(p.rtmp.conn, 1)
+}
+
+// sweepGathering sees to publishers that send less than they did: what came
+// of them has waited for long enough.
+func (l *loop) sweepGathering(now int64) {
+	g := &l.gathering
+	patience := int64(l.engine.Settings().ReadWindowMax) + sweepInterval
+	for i := len(g.members) - 1; i >= 0; i-- {
+		if p := g.members[i]; now-p.gathered.read >= patience {
+			p.gathered.gauged, p.gathered.bytes = now, p.rtmp.conn.bytesIn
+			l.ungather(p)
+		}
+	}
+	g.due = never
+	if len(g.members) > 0 {
+		g.due = now + sweepInterval
+	}
+	l.rearm()
+}
+
+func receiveAtLeast(c *conn, n int) {
+	if !c.dead {
+		_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, n)
+	}
+}
