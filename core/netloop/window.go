@@ -17,7 +17,7 @@ const (
 	// calmShare is the share of the loop's time that serving viewers may
 	// take while frames leave soon, within calmWindow.
 	calmShare  = 0.065
-	calmWindow = int64(138 * time.Millisecond)
+	calmWindow = int64(146 * time.Millisecond)
 	// A loop that needs longRound for one round of its viewers has thousands:
 	// then what counts is that all are served, for at most tightShare of its
 	// time.
