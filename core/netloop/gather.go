@@ -25,8 +25,9 @@ type gathering struct {
 
 // gathered is a publisher's part of it.
 type gathered struct {
-	lowat int // bytes that its socket waits for; 0: one
-	at    int // in members
+	lowat int  // bytes that its socket waits for; 0: one
+	open  bool // but now it waits for one, since it had waited for too long
+	at    int  // in members
 	read  int64
 	// gauged is when its rate was measured, bytes what had come by then.
 	gauged int64
@@ -37,6 +38,9 @@ const (
 	gatherInterval = int64(100 * time.Millisecond)
 	gatherFrom     = 400 // reads in an interval
 	gatherUntil    = 100
+	// gatherShare is the part, in per cent, of what comes in a window that a
+	// socket waits for: so much is there in time though pictures differ in size.
+	gatherShare = 60
 	// A socket that waits for fewer than minGather bytes waits for nothing
 	// that is worth it. More than maxGather is several frames in any case.
 	minGather = 512
@@ -71,11 +75,15 @@ func (l *loop) gather(p *publisher) {
 	g, m, now := &l.gathering, &p.gathered, l.now()
 	g.count(now)
 	m.read = now
+	if m.open {
+		m.open = false
+		receiveAtLeast(p.rtmp.conn, m.lowat)
+	}
 	if !g.on && m.lowat == 0 || now-m.gauged < gaugeInterval {
 		return
 	}
 	window := int64(l.engine.Settings().ReadWindowMax)
-	size := int64(p.rtmp.conn.bytesIn-m.bytes) * window / (now - m.gauged)
+	size := int64(p.rtmp.conn.bytesIn-m.bytes) * window / (now - m.gauged) * gatherShare / 100
 	first := m.gauged == 0
 	m.gauged, m.bytes = now, p.rtmp.conn.bytesIn
 	switch {
@@ -113,7 +121,7 @@ func (l *loop) ungather(p *publisher) {
 	g.members[m.at], last.gathered.at = last, m.at
 	g.members[len(g.members)-1] = nil
 	g.members = g.members[:len(g.members)-1]
-	m.lowat = 0
+	m.lowat, m.open = 0, false
 	receiveAtLeast(p.rtmp.conn, 1)
 }
 
@@ -121,11 +129,11 @@ func (l *loop) ungather(p *publisher) {
 // of them has waited for long enough.
 func (l *loop) sweepGathering(now int64) {
 	g := &l.gathering
-	patience := int64(l.engine.Settings().ReadWindowMax) + sweepInterval
-	for i := len(g.members) - 1; i >= 0; i-- {
-		if p := g.members[i]; now-p.gathered.read >= patience {
-			p.gathered.gauged, p.gathered.bytes = now, p.rtmp.conn.bytesIn
-			l.ungather(p)
+	patience := int64(l.engine.Settings().ReadWindowMax) * 3 / 2
+	for _, p := range g.members {
+		if m := &p.gathered; !m.open && now-m.read >= patience {
+			m.open = true
+			receiveAtLeast(p.rtmp.conn, 1)
 		}
 	}
 	g.due = never
