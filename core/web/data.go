@@ -48,6 +48,10 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, dir, name str
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err = s.openFile(root, newestFull(root, name))
 	}
+	if errors.Is(err, fs.ErrNotExist) && isToCome(root, name) {
+		fail(w, http.StatusNotFound, "there is no MP4 at %q yet: it is made when the recording has ended", r.URL.Path)
+		return
+	}
 	if err != nil {
 		s.refuseFile(w, r, err)
 		return

@@ -94,6 +94,8 @@ func TestData(t *testing.T) {
 		{"alias", "mp4/live/cam/output_merge/segment_1.m4s", nil, 200, "0123456789", map[string]string{"Cache-Control": "no-cache"}},
 		{"mp4", "mp4/live/cam/output_merge/stream_full.mp4", nil, 200, "0123456789", map[string]string{"Content-Type": "video/mp4"}},
 		{"mp4 while another is live", "mp4/live/now/output_merge/stream_full.mp4", nil, 200, "newest finished", map[string]string{"Cache-Control": "no-cache"}},
+		{"mp4 of a live session", "mp4/live/now/20261121_130000/output_merge/stream_full.mp4", nil, 404, "made when the recording has ended", map[string]string{"Cache-Control": "no-cache"}},
+		{"mp4 of no session", "mp4/live/now/20261121_140000/output_merge/stream_full.mp4", nil, 404, "there is no file", nil},
 		{"playlist", "mp4/live/cam/output_merge/index.m3u8", nil, 200, "#EXTM3U", map[string]string{"Content-Type": "application/vnd.apple.mpegurl"}},
 		{"live session, newest segment", "hls/live/cam/20261121_120000/2.ts", nil, 200, "more", map[string]string{"Cache-Control": "no-cache", "Content-Type": "video/mp2t"}},
 		{"live session, segment before", "hls/live/cam/20261121_120000/1.ts", nil, 200, "ts", map[string]string{"Cache-Control": immutable}},
@@ -124,7 +126,7 @@ func TestData(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			a := get(t, addr, append([]string{"GET /" + c.path + " HTTP/1.1"}, c.header...)...)
-			if a.StatusCode != c.status || a.StatusCode < 300 && a.body != c.body {
+			if a.StatusCode != c.status || a.StatusCode < 300 && a.body != c.body || !strings.Contains(a.body, c.body) {
 				t.Errorf("%s %q", a.Status, a.body)
 			}
 			if a.StatusCode < 300 && !strings.HasPrefix(a.Header.Get("ETag"), `"`) {

@@ -162,7 +162,6 @@ func (p *Plugin) finish(s *session) error {
 		}
 		if err == nil {
 			part = made
-			p.warn("alias stays", s.place, lend(s.place))
 		}
 	}
 	m, err := record.Load(s.manifest())
