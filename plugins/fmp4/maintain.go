@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -196,13 +197,14 @@ func (p *Plugin) full(s *session) (record.Part, error) {
 	case <-p.ctx.Done():
 		return record.Part{}, p.ctx.Err()
 	}
-	const gauge = "merge_done_ratio"
-	part, err := makeFull(p.ctx, s.Dir, p.opt.Checksum, func(done, of int64) {
-		logProgress(p.log, s.Dir)(done, of)
-		p.host.Gauge(gauge, float64(done)/float64(of), "session", s.Session)
-	})
-	if err == nil {
-		p.host.Gauge(gauge, 1, "session", s.Session)
+	show := func(ratio float64) {
+		p.host.Gauge("merge_done_ratio", ratio, "stream", s.App+"/"+s.Name, "session", s.Session)
 	}
-	return part, err
+	show(0)
+	defer show(math.NaN())
+	log := logProgress(p.log, s.Dir)
+	return makeFull(p.ctx, s.Dir, p.opt.Checksum, func(done, of int64) {
+		log(done, of)
+		show(float64(done) / float64(of))
+	})
 }

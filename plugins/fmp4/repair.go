@@ -59,12 +59,23 @@ func Repair(ctx context.Context, path string, log *slog.Logger) (Repaired, error
 	return r, nil
 }
 
-// logProgress tells of a merge in the log.
+// logProgress tells of a merge in the log: now and then, and of its end.
 func logProgress(log *slog.Logger, dir string) func(done, of int64) {
+	began := time.Now()
+	told := began
 	return func(done, of int64) {
-		log.Info("merging", "dir", dir, "done", done, "of", of, "percent", done*100/of)
+		switch now := time.Now(); {
+		case done == of:
+			log.Info("merged", "dir", dir, "bytes", of, "took", now.Sub(began).Round(time.Millisecond))
+		case now.Sub(told) >= progressEvery:
+			told = now
+			log.Info("merging", "dir", dir, "done", done, "of", of, "percent", done*100/of)
+		}
 	}
 }
+
+// progressEvery is how often a merge says in the log how far it is.
+const progressEvery = 5 * time.Second
 
 func repairFolder(ctx context.Context, dir string, log *slog.Logger) (Repaired, error) {
 	m, err := record.Load(record.ManifestPath(dir, true))
