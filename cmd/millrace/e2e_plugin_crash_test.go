@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -71,6 +72,44 @@ func serverKilled(t *testing.T, plugins bool, streams, frames int) {
 		lost = max(lost, r.checkStart(t, want, seen[i]))
 	}
 	t.Logf("%d streams, after it: at most %v missing", streams, lost.Round(time.Millisecond))
+	second.stop(t)
+}
+
+// TestRepairByCommand mends what a crash left of a server that is not started
+// again: an FLV and an MP4 play. A start that comes later finds nothing amiss.
+func TestRepairByCommand(t *testing.T) {
+	t.Parallel()
+	o := &operator{t: t}
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	c := recording(dir, recorderNames...)
+	srv := startRecording(t, c)
+	srv.feed(t, "live/x", sourceTags(t, "small"))
+	srv.waitAttached(t, 1, recorderNames...)
+	srv.waitStreamThat(t, "live/x", "has seconds", func(s *streamInfo) bool { return s.FramesIn > 300 })
+	srv.crash(t, true)
+
+	o.verifies(dir, 1, "its writer crashed", data)
+	o.records(dir, 1, "recording is being written", "repair", filepath.Join(data, "mp4"))
+	segments, err := filepath.Glob(filepath.Join(data, "mp4/live/x/2*/*/*.m4s"))
+	if err != nil || len(segments) == 0 {
+		t.Fatalf("segments %v: %v", segments, err)
+	}
+	for _, s := range segments {
+		if err := os.Chtimes(s, time.Unix(1e9, 0), time.Unix(1e9, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.records(dir, 0, "stream_full.mp4", "repair", filepath.Join(data, "flv"), filepath.Join(data, "mp4"))
+	o.records(dir, 1, "when it starts", "repair", filepath.Join(data, "hls"))
+	o.verifies(dir, 1, "not counted by frames", filepath.Join(data, "flv"))
+	want := readSums(t, decoded(t, source(t, "small"), "va").video)
+	r := stumps(t, data, "live/x")
+	r.open = false // it has an MP4 of the whole
+	r.checkStart(t, want, 0)
+
+	second := startRecording(t, c)
+	waitRecords(t, data, "live/x", 1, recorderNames...)[0].checkStart(t, want, 0)
 	second.stop(t)
 }
 
