@@ -80,7 +80,11 @@ func (p *Plugin) finishOther(at place, live bool) {
 	if failed {
 		return
 	}
-	lock, err := record.TryLock(at.lockPath(p.todo))
+	lock, err := record.TryLock(at.lockPath())
+	if errors.Is(err, fs.ErrNotExist) { // its folder was removed
+		p.warn("unfinished session stays", at, at.forget(p.todo))
+		return
+	}
 	if err != nil {
 		return // its writer, or its merge, is at work
 	}
