@@ -5,11 +5,16 @@ import (
 	"testing"
 )
 
-// TestRecordings publishes with B-frames and an irregular frame rate: each
+// TestRecordings publishes with B-frames, an irregular frame rate, and MP3: each
 // frame is in each record, and in no other time than in the source.
 func TestRecordings(t *testing.T) {
 	t.Parallel()
-	everyFrame(t, "irregular")
+	for _, name := range []string{"irregular", "mp3"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everyFrame(t, name)
+		})
+	}
 }
 
 // TestLongRecordings does it for a minute.
