@@ -113,6 +113,7 @@ func (s *Server) openFile(root *os.Root, name string) (*dataFile, error) {
 	}
 	d := &dataFile{File: f, name: name, info: info, size: info.Size()}
 	d.findRecord(root, &s.manifests)
+	d.keepHead(func() { d.findRecord(root, &s.manifests) })
 	return d, nil
 }
 

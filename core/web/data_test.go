@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -198,6 +199,35 @@ func TestGrowingFLV(t *testing.T) {
 	named := get(t, addr, "GET /"+recording+"?version=live HTTP/1.1")
 	if named.body != "FLV-old-head+tags+more" {
 		t.Errorf("version live: %q", named.body)
+	}
+}
+
+// TestGrowingHead has the head of a recording replaced while it is answered.
+func TestGrowingHead(t *testing.T) {
+	t.Parallel()
+	dir := someFiles(t)
+	path := filepath.Join(dir, recording)
+	live := "FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00" + "\x12\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00old head\x00\x00\x00\x13"
+	rewrite(t, path, live+"tags")
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for ranges, want := range map[string]string{"": live + "tags", "bytes=26-": (live + "tags")[26:], "bytes=3-30": live[3:31], "bytes=36-37": (live + "tags")[36:38]} {
+		f, err := new(Server).openFile(root, recording)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rewrite(t, path, strings.Replace(live, "old head", "new HEAD", 1)+"tags and more")
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/"+recording, nil)
+		r.Header.Set("Range", ranges)
+		f.serve(w, r)
+		f.Close()
+		if got := w.Body.String(); got != want {
+			t.Errorf("%q: %q, want %q", ranges, got, want)
+		}
+		rewrite(t, path, live+"tags")
 	}
 }
 
