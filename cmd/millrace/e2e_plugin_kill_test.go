@@ -16,13 +16,17 @@ type recorded struct {
 	sent      chan struct{} // closed at the publish's end
 }
 
-// startRecorded publishes tags in real time, once, to viewers who wait and
-// all recorders.
-func startRecorded(t *testing.T, viewers int, tags []tag) *recorded {
+// startRecorded publishes some seconds in real time, once, to viewers who
+// wait and all recorders.
+func startRecorded(t *testing.T, c conf, dir string, viewers int, seconds uint32) *recorded {
 	t.Helper()
-	r := &recorded{dir: t.TempDir(), tags: tags, sent: make(chan struct{})}
-	r.srv = startRecording(t, recording(r.dir, recorderNames...))
-	media := mediaTags(tags)
+	name := "small"
+	if seconds > 20 {
+		name = "long"
+	}
+	r := &recorded{dir: dir, tags: firstSeconds(sourceTags(t, name), seconds), sent: make(chan struct{})}
+	r.srv = startRecording(t, c)
+	media := mediaTags(r.tags)
 	for i := range viewers {
 		r.followers = append(r.followers, r.srv.follow(t, protocols[i%len(protocols)], "live/x", media))
 	}
@@ -35,6 +39,13 @@ func startRecorded(t *testing.T, viewers int, tags []tag) *recorded {
 	t.Cleanup(func() { <-r.sent })
 	r.srv.waitAttached(t, 1, recorderNames...)
 	return r
+}
+
+// recordFor is startRecorded with a folder and a configuration of its own.
+func recordFor(t *testing.T, viewers int, seconds uint32) *recorded {
+	t.Helper()
+	dir := t.TempDir()
+	return startRecorded(t, recording(dir, recorderNames...), dir, viewers, seconds)
 }
 
 // arrived waits until the server has so many frames.
@@ -70,14 +81,14 @@ func (r *recorded) check(t *testing.T) {
 // lose nothing, and what was recorded is what was published.
 func TestPluginKilled(t *testing.T) {
 	t.Parallel()
-	startRecorded(t, 30, firstSeconds(sourceTags(t, "small"), 12)).killEach(t, 2, 100)
+	recordFor(t, 30, 12).killEach(t, 2, 100)
 }
 
 // TestLongPluginKilled does it under 1,000 viewers, each of whom compares every
 // frame.
 func TestLongPluginKilled(t *testing.T) {
 	long(t)
-	slowest := startRecorded(t, 1000, sourceTags(t, "long")).killEach(t, 4, 500)
+	slowest := recordFor(t, 1000, 120).killEach(t, 4, 500)
 	if slowest > 2*time.Second {
 		t.Errorf("a recording went on after %v only", slowest)
 	}
@@ -111,13 +122,13 @@ func (r *recorded) killEach(t *testing.T, times, frames int) (slowest time.Durat
 // TestPluginSwapped replaces each recorder again and again during a stream.
 func TestPluginSwapped(t *testing.T) {
 	t.Parallel()
-	startRecorded(t, 3, firstSeconds(sourceTags(t, "small"), 14)).swapEach(t, 4, 150)
+	recordFor(t, 3, 14).swapEach(t, 4, 150)
 }
 
 // TestLongPluginSwapped does it 20 times.
 func TestLongPluginSwapped(t *testing.T) {
 	long(t)
-	startRecorded(t, 3, sourceTags(t, "long")).swapEach(t, 20, 300)
+	recordFor(t, 3, 120).swapEach(t, 20, 300)
 }
 
 // swapEach replaces each recorder so many times, once for so many frames.
