@@ -25,7 +25,7 @@ const restartPatience = time.Minute
 // endpoints are those of the plugins on the admin listener.
 func (r *recorders) endpoints() []admin.Endpoint {
 	return []admin.Endpoint{
-		{Method: "GET", Pattern: "/api/v1/plugins", About: "all plugins, their state and their streams", Serve: r.getPlugins},
+		{Method: "GET", Pattern: "/api/v1/plugins", About: "all plugins, their state, their streams and what they report", Serve: r.getPlugins},
 		{Method: "POST", Pattern: "/api/v1/plugins/{plugin}/restart", About: "swap a plugin for a new process; no frame is lost", Serve: r.restart},
 		{Method: "GET", Pattern: "/api/v1/plugins/{plugin}/logs", About: "its last lines; ?n=", Serve: r.logs},
 		{Method: "POST", Pattern: recordings, About: "start a recording of a stream", Serve: r.startRecording},

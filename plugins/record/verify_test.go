@@ -46,15 +46,15 @@ func TestVerify(t *testing.T) {
 			m.Complete, m.Parts[0].Size = false, 1
 			m.Ended = Manifest{}.Ended
 		}, false, "still growing"},
+		{"beside each other", func(_ string, m *Manifest) {
+			m.Parts[0].Tracks, m.Parts[1].Tracks, m.Gaps = "video", "audio", nil
+		}, true, "complete from frame 1 to 19"},
+		{"empty", func(_ string, m *Manifest) { m.Parts, m.Gaps = nil, nil }, true, "complete and empty"},
 		{"crashed in its first part", func(_ string, m *Manifest) {
 			m.Complete, m.Ended, m.Gaps = false, Manifest{}.Ended, nil
 			m.Parts = m.Parts[:1]
 			m.Parts[0].ToSeq = 0
 		}, false, "not complete and not counted by frames"},
-		{"beside each other", func(_ string, m *Manifest) {
-			m.Parts[0].Tracks, m.Parts[1].Tracks, m.Gaps = "video", "audio", nil
-		}, true, "complete from frame 1 to 19"},
-		{"empty", func(_ string, m *Manifest) { m.Parts, m.Gaps = nil, nil }, true, "complete and empty"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
