@@ -42,12 +42,16 @@ build: go ui ## Build the pages and every program into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
 
 .PHONY: test
-test: go need-test ui node ## Run all tests, end-to-end ones with real clients included (long ones: make browsers)
+test: go need-test ui node ## Run all tests, end-to-end ones with real clients included (long ones: make browsers, make long)
 	go test -timeout $(TEST_TIMEOUT) ./...
 
 .PHONY: browsers
 browsers: go need-test ui ## Run the long tests: HLS in all its forms in Chromium, low latency, thousands of parked requests
 	MILLRACE_TEST_LONG=1 go test -count=1 -v -timeout $(TEST_TIMEOUT) -run 'Chromium|LowLatency|Parked' ./cmd/millrace
+
+.PHONY: long
+long: go need-test ui ## Run the recorders at full size: kills under 1,000 viewers, 20 streams, 20 swaps, 10 hours merged
+	MILLRACE_TEST_LONG=1 go test -count=1 -v -timeout $(TEST_TIMEOUT) -run '^TestLong' ./cmd/millrace ./plugins/fmp4
 
 .PHONY: race
 race: go need-race ui node ## Run all tests under the race detector

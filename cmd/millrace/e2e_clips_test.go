@@ -17,6 +17,7 @@ import (
 
 // clip is a few seconds of one track as an encoder made it.
 type clip struct {
+	file    string // as the encoder wrote it
 	kind    byte
 	fourCC  string
 	config  []byte // decoder configuration, nil if the codec has none
@@ -66,13 +67,13 @@ func makeClip(t *testing.T, codec string) clip {
 		t.Fatal(err)
 	}
 	if codec == "vp8" {
-		return clip{videoTag, recipe.fourCC, nil, ivfSamples(data)}
+		return clip{file, videoTag, recipe.fourCC, nil, ivfSamples(data)}
 	}
 	f, err := mp4.DecodeFile(bytes.NewReader(data))
 	if err != nil {
 		t.Fatalf("read the clip of %s: %v", codec, err)
 	}
-	c := clip{kind: videoTag, fourCC: recipe.fourCC, config: boxIn(data, recipe.box)}
+	c := clip{file: file, kind: videoTag, fourCC: recipe.fourCC, config: boxIn(data, recipe.box)}
 	if strings.Contains(recipe.args, "-c:a") {
 		c.kind = audioTag
 	}

@@ -119,12 +119,12 @@ func build(dir string, packages ...string) error {
 	return nil
 }
 
-// long skips a test that takes a minute by itself, unless `make browsers` asks
-// for those.
+// long skips a test that takes a minute by itself, unless `make browsers` or
+// `make long` asks for those.
 func long(t *testing.T) {
 	t.Helper()
 	if os.Getenv("MILLRACE_TEST_LONG") == "" {
-		t.Skip("a long test: make browsers")
+		t.Skip("a long test: make browsers, make long")
 	}
 }
 

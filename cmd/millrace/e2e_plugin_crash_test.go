@@ -14,16 +14,28 @@ import (
 // it. No process is left.
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
-	for name, plugins := range map[string]bool{"the server": false, "the server and its plugins": true} {
+	for name, plugins := range killed {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			serverKilled(t, plugins)
+			serverKilled(t, plugins, 3, 500)
 		})
 	}
 }
 
-func serverKilled(t *testing.T, plugins bool) {
-	const streams = 3
+// killed says of each case whether the plugins are killed too.
+var killed = map[string]bool{"the server": false, "the server and its plugins": true}
+
+// TestLongServerKilled does it during 20 recordings by each recorder.
+func TestLongServerKilled(t *testing.T) {
+	long(t)
+	for name, plugins := range killed {
+		t.Run(name, func(t *testing.T) { serverKilled(t, plugins, 20, 1000) })
+	}
+}
+
+// serverKilled records so many streams until the last has so many frames.
+func serverKilled(t *testing.T, plugins bool, streams, frames int) {
+	t.Helper()
 	dir := t.TempDir()
 	c := recording(dir, recorderNames...)
 	srv := startRecording(t, c)
@@ -34,7 +46,7 @@ func serverKilled(t *testing.T, plugins bool) {
 		srv.feed(t, fmt.Sprint("live/s", i), tags)
 	}
 	srv.waitAttached(t, streams, recorderNames...)
-	srv.waitStreamThat(t, fmt.Sprint("live/s", streams-1), "has seconds", func(s *streamInfo) bool { return s.FramesIn > 500 })
+	srv.waitStreamThat(t, fmt.Sprint("live/s", streams-1), "has seconds", func(s *streamInfo) bool { return s.FramesIn > int64(frames) })
 	srv.crash(t, plugins)
 
 	seen := make([]uint32, streams) // ms at the end of what the server had
@@ -47,12 +59,49 @@ func serverKilled(t *testing.T, plugins bool) {
 	}
 	data := filepath.Join(dir, "data")
 	want := readSums(t, decoded(t, source(t, "small"), "va").video)
-	stumps(t, data, "live/s0").checkStart(t, want, seen[0])
+	var lost time.Duration
+	for i := range streams {
+		lost = max(lost, stumps(t, data, fmt.Sprint("live/s", i)).checkStart(t, want, seen[i]))
+	}
+	t.Logf("%d streams, before the next start: at most %v missing", streams, lost.Round(time.Millisecond))
+	lost = 0
 	second := startRecording(t, c)
 	for i := range streams {
 		r := waitRecords(t, data, fmt.Sprint("live/s", i), 1, recorderNames...)[0]
-		r.checkStart(t, want, seen[i])
+		lost = max(lost, r.checkStart(t, want, seen[i]))
 	}
+	t.Logf("%d streams, after it: at most %v missing", streams, lost.Round(time.Millisecond))
+	second.stop(t)
+}
+
+// TestRepairByCommand mends what a crash left of a server that is not started
+// again: an FLV and an MP4 play. A start that comes later finds nothing amiss.
+func TestRepairByCommand(t *testing.T) {
+	t.Parallel()
+	o := &operator{t: t}
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	c := recording(dir, recorderNames...)
+	srv := startRecording(t, c)
+	srv.feed(t, "live/x", sourceTags(t, "small"))
+	srv.waitAttached(t, 1, recorderNames...)
+	srv.waitStreamThat(t, "live/x", "has seconds", func(s *streamInfo) bool { return s.FramesIn > 300 })
+	for kind, says := range map[string]string{"flv": "another process writes", "mp4": "recording is being written"} {
+		o.records(dir, 1, says, "repair", filepath.Join(data, kind))
+	}
+	srv.crash(t, true)
+
+	o.verifies(dir, 1, "its writer crashed", data)
+	o.records(dir, 0, "stream_full.mp4", "repair", filepath.Join(data, "flv"), filepath.Join(data, "mp4"))
+	o.records(dir, 1, "when it starts", "repair", filepath.Join(data, "hls"))
+	o.verifies(dir, 1, "not counted by frames", filepath.Join(data, "flv"))
+	want := readSums(t, decoded(t, source(t, "small"), "va").video)
+	r := stumps(t, data, "live/x")
+	r.open = false // it has an MP4 of the whole
+	r.checkStart(t, want, 0)
+
+	second := startRecording(t, c)
+	waitRecords(t, data, "live/x", 1, recorderNames...)[0].checkStart(t, want, 0)
 	second.stop(t)
 }
 
@@ -92,8 +141,9 @@ func stumps(t *testing.T, data, path string) records {
 var atMost = map[bool]time.Duration{false: time.Second, true: 3 * time.Second}[raceEnabled]
 
 // checkStart wants the frames of the source from its first on, up to a second
-// before the end at most.
-func (r records) checkStart(t *testing.T, want []frameSum, end uint32) {
+// before the end at most. It returns how much is missing, but of HLS that is
+// open: an open segment is listed at the next start.
+func (r records) checkStart(t *testing.T, want []frameSum, end uint32) (most time.Duration) {
 	t.Helper()
 	for name, d := range r.decode(t) {
 		d.succeed(t)
@@ -107,9 +157,13 @@ func (r records) checkStart(t *testing.T, want []frameSum, end uint32) {
 			}
 		}
 		missing := ms(end) - got[len(got)-1].pts + got[0].pts
-		t.Logf("%s: %d frames, %v missing", name, len(got), missing.Round(time.Millisecond))
-		if missing > atMost && !(r.open && name == "hls") { // an open segment is listed at the next start
+		if r.open && name == "hls" {
+			continue
+		}
+		most = max(most, missing)
+		if missing > atMost {
 			t.Errorf("%s: the last %v are missing", name, missing)
 		}
 	}
+	return most
 }

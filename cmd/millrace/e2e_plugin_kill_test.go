@@ -9,23 +9,28 @@ import (
 
 // recorded is a publish that is being recorded and watched.
 type recorded struct {
-	srv      *server
-	dir      string
-	tags     []tag
-	captures []*capture
-	sent     chan struct{} // closed at the publish's end
+	srv       *server
+	dir       string
+	tags      []tag
+	followers []*follower
+	sent      chan struct{} // closed at the publish's end
 }
 
 // startRecorded publishes some seconds in real time, once, to viewers who
 // wait and all recorders.
 func startRecorded(t *testing.T, c conf, dir string, viewers int, seconds uint32) *recorded {
 	t.Helper()
-	r := &recorded{dir: dir, tags: firstSeconds(sourceTags(t, "small"), seconds), sent: make(chan struct{})}
-	r.srv = startRecording(t, c)
-	for i := range viewers {
-		r.captures = append(r.captures, r.srv.capturing(t, protocols[i%len(protocols)], "live/x", 3*time.Minute))
+	name := "small"
+	if seconds > 20 {
+		name = "long"
 	}
-	eventually(t, "the viewers wait", func() bool { return len(r.srv.allClients(t)) >= viewers })
+	r := &recorded{dir: dir, tags: firstSeconds(sourceTags(t, name), seconds), sent: make(chan struct{})}
+	r.srv = startRecording(t, c)
+	media := mediaTags(r.tags)
+	for i := range viewers {
+		r.followers = append(r.followers, r.srv.follow(t, protocols[i%len(protocols)], "live/x", media))
+	}
+	eventually(t, "the viewers wait", func() bool { return r.srv.metric(t, "millrace_waiting_viewers") == float64(viewers) })
 	send := startFeedOnce(r.srv.publish(t, "live/x"), r.tags, 0)
 	go func() {
 		defer close(r.sent)
@@ -34,6 +39,13 @@ func startRecorded(t *testing.T, c conf, dir string, viewers int, seconds uint32
 	t.Cleanup(func() { <-r.sent })
 	r.srv.waitAttached(t, 1, recorderNames...)
 	return r
+}
+
+// recordFor is startRecorded with a folder and a configuration of its own.
+func recordFor(t *testing.T, viewers int, seconds uint32) *recorded {
+	t.Helper()
+	dir := t.TempDir()
+	return startRecorded(t, recording(dir, recorderNames...), dir, viewers, seconds)
 }
 
 // arrived waits until the server has so many frames.
@@ -57,8 +69,10 @@ func (r *recorded) early(t *testing.T) {
 func (r *recorded) check(t *testing.T) {
 	t.Helper()
 	<-r.sent
-	for _, c := range r.captures {
-		sameTags(t, c.end(t), r.tags)
+	for i, f := range r.followers {
+		if err := f.wait(); err != nil {
+			t.Errorf("viewer %d of %d, over %s: %v", i, len(r.followers), f.protocol, err)
+		}
 	}
 	waitRecords(t, filepath.Join(r.dir, "data"), "live/x", 1, recorderNames...)[0].check(t, sumsOf(t, r.tags))
 }
@@ -67,36 +81,66 @@ func (r *recorded) check(t *testing.T) {
 // lose nothing, and what was recorded is what was published.
 func TestPluginKilled(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	r := startRecorded(t, recording(dir, recorderNames...), dir, 30, 12)
-	for i, name := range append(recorderNames, recorderNames...) {
-		r.arrived(t, 100*(i+1))
+	recordFor(t, 30, 12).killEach(t, 2, 100)
+}
+
+// TestLongPluginKilled does it under 1,000 viewers, each of whom compares every
+// frame.
+func TestLongPluginKilled(t *testing.T) {
+	long(t)
+	slowest := recordFor(t, 1000, 120).killEach(t, 4, 500)
+	if slowest > 2*time.Second {
+		t.Errorf("a recording went on after %v only", slowest)
+	}
+}
+
+// killEach kills each recorder so many times, once for so many frames, and
+// returns the longest time until one recorded again.
+func (r *recorded) killEach(t *testing.T, times, frames int) (slowest time.Duration) {
+	t.Helper()
+	for i := range times * len(recorderNames) {
+		name := recorderNames[i%len(recorderNames)]
+		r.arrived(t, frames*(i+1))
 		before := r.srv.plugins(t)[name]
 		begin := time.Now()
 		if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		after := r.srv.waitPlugin(t, name, "records again", func(p pluginState) bool { return p.PID != before.PID && p.has(1) })
-		t.Logf("%s recorded again after %v", name, time.Since(begin).Round(time.Millisecond))
+		took := time.Since(begin)
+		slowest = max(slowest, took)
+		t.Logf("%s recorded again after %v", name, took.Round(time.Millisecond))
 		if after.Restarts != before.Restarts+1 || after.Streams[0].Missed > 0 {
 			t.Errorf("%+v", after)
 		}
 	}
 	r.early(t)
 	r.check(t)
+	return slowest
 }
 
 // TestPluginSwapped replaces each recorder again and again during a stream.
 func TestPluginSwapped(t *testing.T) {
 	t.Parallel()
-	const times = 4
-	dir := t.TempDir()
-	r := startRecorded(t, recording(dir, recorderNames...), dir, 3, 14)
+	recordFor(t, 3, 14).swapEach(t, 4, 150)
+}
+
+// TestLongPluginSwapped does it 20 times.
+func TestLongPluginSwapped(t *testing.T) {
+	long(t)
+	recordFor(t, 3, 120).swapEach(t, 20, 300)
+}
+
+// swapEach replaces each recorder so many times, once for so many frames.
+func (r *recorded) swapEach(t *testing.T, times, frames int) {
+	t.Helper()
 	for i := range times {
-		r.arrived(t, 150*(i+1))
+		r.arrived(t, frames*(i+1))
+		begin := time.Now()
 		for _, name := range recorderNames {
 			r.srv.swap(t, name)
 		}
+		t.Logf("all three swapped in %v", time.Since(begin).Round(time.Millisecond))
 	}
 	r.early(t)
 	r.srv.waitAttached(t, 1, recorderNames...)

@@ -1,9 +1,11 @@
 package main_test
 
 import (
+	"net"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 )
 
 // TestRecordingGoesOn has a publisher come back within the grace, and another
@@ -30,6 +32,7 @@ func TestRecordingGoesOn(t *testing.T) {
 	for name, d := range all[0].decode(t) {
 		d.succeed(t)
 		sameInOrder(t, name, readSums(t, d.video), both)
+		inStep(t, name, d, two)
 	}
 	_ = silent.stopCleanly("silent")
 	eventually(t, "the silent publisher leaves nothing", func() bool {
@@ -38,13 +41,53 @@ func TestRecordingGoesOn(t *testing.T) {
 	})
 }
 
-// cutAfter publishes tags and drops the connection.
+// inStep wants sound and pictures to end as far from each other as in the
+// source: what came after the grace has moved as a whole.
+func inStep(t *testing.T, what string, got, want sums) {
+	t.Helper()
+	moved := func(got, want string) time.Duration {
+		g, w := readSums(t, got), readSums(t, want)
+		if len(g) == 0 || len(w) == 0 {
+			t.Fatalf("%s: %d frames of %d", what, len(g), len(w))
+		}
+		return g[len(g)-1].pts - w[len(w)-1].pts
+	}
+	if skew := moved(got.video, want.video) - moved(got.audio, want.audio); skew < -time.Millisecond || skew > time.Millisecond {
+		t.Errorf("%s: audio and video are %v apart after the grace", what, skew)
+	}
+}
+
+// TestRecordingAfterGrace has a publisher come back when the grace is over: the
+// records of before are complete, and others begin.
+func TestRecordingAfterGrace(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	srv := startRecording(t, recording(dir, recorderNames...).and(conf{"stream.reconnect_grace": `"500ms"`}))
+	small := firstSeconds(sourceTags(t, "small"), 3)
+	one := sumsOf(t, small)
+	for range 2 {
+		srv.cutAfter(t, small)
+		srv.waitGone(t, "live/x")
+	}
+	for _, r := range waitRecords(t, filepath.Join(dir, "data"), "live/x", 2, recorderNames...) {
+		r.check(t, one)
+	}
+}
+
+// cutAfter publishes tags and ends the connection without a word.
 func (s *server) cutAfter(t *testing.T, tags []tag) {
 	t.Helper()
 	p := s.publish(t, "live/x")
-	f := startFeed(p, append(tags, tag{kind: audioTag, ts: 1 << 20}), 0) // the last is never due
-	s.waitStreamThat(t, "live/x", "has all", func(s *streamInfo) bool { return s.FramesIn >= int64(len(mediaTags(tags))) })
-	f.cut()
+	begin := time.Now()
+	for _, g := range tags {
+		time.Sleep(time.Until(begin.Add(ms(g.ts))))
+		if err := p.put(g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // sumsOf are those of tags.

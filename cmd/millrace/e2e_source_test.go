@@ -27,6 +27,8 @@ var recipes = map[string]string{
 	"gop10":      picture + " " + sound + " -t 20 -g 250 -b:v 800k " + x264 + " " + aac,
 	"rate2m":     picture + " " + sound + " -t 20 -g 50 " + x264 + " " + constant + " " + aac,
 	"small":      "-f lavfi -i testsrc2=" + little + " " + sound + " -t 20 -g 50 -b:v 200k " + x264 + " " + aac,
+	"long":       "-f lavfi -i testsrc2=" + little + " " + sound + " -t 120 -g 50 -b:v 200k " + x264 + " " + aac,
+	"unsteady":   irregular + " " + sound + " -t 60 -g 24 -b:v 400k -fps_mode vfr " + x264 + " " + aac,
 	"other":      "-f lavfi -i testsrc=" + little + " " + sound + " -t 20 -g 50 -b:v 200k " + x264 + " " + aac,
 	"audio":      sound + " -t 20 " + aac,
 	"video":      picture + " -t 20 -g 50 -b:v 800k " + x264,

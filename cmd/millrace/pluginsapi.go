@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,7 +25,7 @@ const restartPatience = time.Minute
 // endpoints are those of the plugins on the admin listener.
 func (r *recorders) endpoints() []admin.Endpoint {
 	return []admin.Endpoint{
-		{Method: "GET", Pattern: "/api/v1/plugins", About: "all plugins, their state and their streams", Serve: r.getPlugins},
+		{Method: "GET", Pattern: "/api/v1/plugins", About: "all plugins, their state, their streams and what they report", Serve: r.getPlugins},
 		{Method: "POST", Pattern: "/api/v1/plugins/{plugin}/restart", About: "swap a plugin for a new process; no frame is lost", Serve: r.restart},
 		{Method: "GET", Pattern: "/api/v1/plugins/{plugin}/logs", About: "its last lines; ?n=", Serve: r.logs},
 		{Method: "POST", Pattern: recordings, About: "start a recording of a stream", Serve: r.startRecording},
@@ -30,10 +33,23 @@ func (r *recorders) endpoints() []admin.Endpoint {
 	}
 }
 
+// pluginJSON is a plugin with what it reports of itself.
+type pluginJSON struct {
+	host.Status
+	Metrics []metricJSON `json:"metrics,omitempty"`
+}
+
+// metricJSON is a metric of a plugin's own.
+type metricJSON struct {
+	Name   string            `json:"name"`
+	Labels map[string]string `json:"labels,omitempty"`
+	Value  float64           `json:"value"`
+}
+
 func (r *recorders) getPlugins(*http.Request) (any, error) {
-	all := r.host.List()
-	if all == nil {
-		all = []host.Status{}
+	all := []pluginJSON{}
+	for _, s := range r.host.List() {
+		all = append(all, pluginJSON{s, r.metrics.of(s.Name)})
 	}
 	return map[string]any{"plugins": all}, nil
 }
@@ -126,6 +142,10 @@ func (m *pluginMetrics) take(v host.Metric) {
 	key := v.Plugin + "\x00" + v.Name + "\x00" + fmt.Sprint(v.Labels)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if !v.Counter && math.IsNaN(v.Value) {
+		delete(m.own, key)
+		return
+	}
 	old := m.own[key]
 	if old == nil {
 		if len(m.own) >= maxOwnMetrics {
@@ -139,6 +159,20 @@ func (m *pluginMetrics) take(v host.Metric) {
 	} else {
 		old.value = v.Value
 	}
+}
+
+// of are those that a plugin reports, sorted. What JSON has no number for is
+// left out.
+func (m *pluginMetrics) of(plugin string) []metricJSON {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []metricJSON
+	for _, key := range slices.Sorted(maps.Keys(m.own)) {
+		if o := m.own[key]; o.plugin == plugin && !math.IsInf(o.value, 0) && !math.IsNaN(o.value) {
+			all = append(all, metricJSON{o.name, o.labels, o.value})
+		}
+	}
+	return all
 }
 
 // Describe sends nothing: what plugins report is not known beforehand.

@@ -34,3 +34,12 @@ func newestFull(root *os.Root, name string) string {
 	}
 	return name
 }
+
+// isToCome tells the MP4 of a session that is there, and has none by now.
+func isToCome(root *os.Root, name string) bool {
+	if !strings.HasPrefix(name, "mp4/") || !strings.HasSuffix(name, "/"+fullName) {
+		return false
+	}
+	_, err := root.Stat(path.Dir(name))
+	return err == nil
+}

@@ -48,6 +48,10 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, dir, name str
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err = s.openFile(root, newestFull(root, name))
 	}
+	if errors.Is(err, fs.ErrNotExist) && isToCome(root, name) {
+		fail(w, http.StatusNotFound, "there is no MP4 at %q yet: it is made when the recording has ended", r.URL.Path)
+		return
+	}
 	if err != nil {
 		s.refuseFile(w, r, err)
 		return
@@ -109,6 +113,7 @@ func (s *Server) openFile(root *os.Root, name string) (*dataFile, error) {
 	}
 	d := &dataFile{File: f, name: name, info: info, size: info.Size()}
 	d.findRecord(root, &s.manifests)
+	d.keepHead(func() { d.findRecord(root, &s.manifests) })
 	return d, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,6 +95,8 @@ func TestData(t *testing.T) {
 		{"alias", "mp4/live/cam/output_merge/segment_1.m4s", nil, 200, "0123456789", map[string]string{"Cache-Control": "no-cache"}},
 		{"mp4", "mp4/live/cam/output_merge/stream_full.mp4", nil, 200, "0123456789", map[string]string{"Content-Type": "video/mp4"}},
 		{"mp4 while another is live", "mp4/live/now/output_merge/stream_full.mp4", nil, 200, "newest finished", map[string]string{"Cache-Control": "no-cache"}},
+		{"mp4 of a live session", "mp4/live/now/20261121_130000/output_merge/stream_full.mp4", nil, 404, "made when the recording has ended", map[string]string{"Cache-Control": "no-cache"}},
+		{"mp4 of no session", "mp4/live/now/20261121_140000/output_merge/stream_full.mp4", nil, 404, "there is no file", nil},
 		{"playlist", "mp4/live/cam/output_merge/index.m3u8", nil, 200, "#EXTM3U", map[string]string{"Content-Type": "application/vnd.apple.mpegurl"}},
 		{"live session, newest segment", "hls/live/cam/20261121_120000/2.ts", nil, 200, "more", map[string]string{"Cache-Control": "no-cache", "Content-Type": "video/mp2t"}},
 		{"live session, segment before", "hls/live/cam/20261121_120000/1.ts", nil, 200, "ts", map[string]string{"Cache-Control": immutable}},
@@ -124,7 +127,7 @@ func TestData(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			a := get(t, addr, append([]string{"GET /" + c.path + " HTTP/1.1"}, c.header...)...)
-			if a.StatusCode != c.status || a.StatusCode < 300 && a.body != c.body {
+			if a.StatusCode != c.status || a.StatusCode < 300 && a.body != c.body || !strings.Contains(a.body, c.body) {
 				t.Errorf("%s %q", a.Status, a.body)
 			}
 			if a.StatusCode < 300 && !strings.HasPrefix(a.Header.Get("ETag"), `"`) {
@@ -196,6 +199,35 @@ func TestGrowingFLV(t *testing.T) {
 	named := get(t, addr, "GET /"+recording+"?version=live HTTP/1.1")
 	if named.body != "FLV-old-head+tags+more" {
 		t.Errorf("version live: %q", named.body)
+	}
+}
+
+// TestGrowingHead has the head of a recording replaced while it is answered.
+func TestGrowingHead(t *testing.T) {
+	t.Parallel()
+	dir := someFiles(t)
+	path := filepath.Join(dir, recording)
+	live := "FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00" + "\x12\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00old head\x00\x00\x00\x13"
+	rewrite(t, path, live+"tags")
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for ranges, want := range map[string]string{"": live + "tags", "bytes=26-": (live + "tags")[26:], "bytes=3-30": live[3:31], "bytes=36-37": (live + "tags")[36:38]} {
+		f, err := new(Server).openFile(root, recording)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rewrite(t, path, strings.Replace(live, "old head", "new HEAD", 1)+"tags and more")
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/"+recording, nil)
+		r.Header.Set("Range", ranges)
+		f.serve(w, r)
+		f.Close()
+		if got := w.Body.String(); got != want {
+			t.Errorf("%q: %q, want %q", ranges, got, want)
+		}
+		rewrite(t, path, live+"tags")
 	}
 }
 

@@ -30,6 +30,7 @@ type dataFile struct {
 	growing   bool   // it is being recorded
 	immutable bool   // it is never written again
 	oldHead   []byte // of version live, once that is over
+	head      []byte // while it grows: what is replaced at the end
 }
 
 // findRecord looks up in the manifest how far the file's record is.
@@ -52,6 +53,38 @@ func (f *dataFile) findRecord(root *os.Root, known *manifests) {
 		}
 	}
 	f.growing = !m.complete && f.oldHead == nil
+}
+
+// keepHead reads the head of a growing file, so that an answer that takes its
+// time has not the new one in its place. Whoever writes the new one has the
+// manifest say so first: if again, which reads it once more, still finds the
+// file growing, what was read is the old one.
+func (f *dataFile) keepHead(again func()) {
+	if !f.growing {
+		return
+	}
+	head := f.readHead()
+	if again(); f.growing {
+		f.head = head
+	}
+}
+
+// maxHead bounds what is read of a head; the recorder's are shorter.
+const maxHead = 1 << 20
+
+// readHead reads the FLV header and the first tag, as far as they are there.
+func (f *dataFile) readHead() []byte {
+	const first = 9 + 4 + 11 // FLV header, back pointer, tag header
+	var b [first]byte
+	if _, err := f.ReadAt(b[:], 0); err != nil {
+		return nil
+	}
+	n := first + int64(b[14])<<16 + int64(b[15])<<8 + int64(b[16]) + 4
+	head := make([]byte, min(n, f.size, maxHead))
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return nil
+	}
+	return head
 }
 
 // followed reports whether a segment of HLS whose session is live is complete:
@@ -138,6 +171,13 @@ func (f *dataFile) serveGrowing(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 	if r.Method == http.MethodHead {
 		return
+	}
+	if n := int64(len(f.head)) - part.Start; n > 0 {
+		n = min(n, part.Length)
+		if _, err := w.Write(f.head[part.Start:][:n]); err != nil {
+			return // the client's going
+		}
+		part.Start, part.Length = part.Start+n, part.Length-n
 	}
 	if _, err := f.Seek(part.Start, io.SeekStart); err != nil {
 		panic(http.ErrAbortHandler) // the head promised bytes

@@ -12,7 +12,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/plugins/fmp4/box"
@@ -25,7 +24,7 @@ import (
 type full struct {
 	dir  string // the session's
 	line *timeline
-	// progress is told how many bytes of all are copied, now and then.
+	// progress is told how many bytes of all are copied, after each file.
 	progress func(done, of int64)
 	m        *record.Manifest
 	checksum bool
@@ -311,7 +310,6 @@ func mediaHeader(total int64, size int) []byte {
 // copyMedia has the kernel copy all samples behind the head.
 func (f *full) copyMedia(ctx context.Context, out *os.File) error {
 	var done int64
-	told := time.Now()
 	for _, file := range f.files {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -322,16 +320,10 @@ func (f *full) copyMedia(ctx context.Context, out *os.File) error {
 		for _, p := range file.pieces {
 			done += p.size
 		}
-		if now := time.Now(); now.Sub(told) >= progressEvery {
-			told = now
-			f.progress(done, f.total)
-		}
+		f.progress(done, f.total)
 	}
 	return nil
 }
-
-// progressEvery is how often a merge says how far it is.
-const progressEvery = 5 * time.Second
 
 // copy appends the file's samples to out. Between two files io.CopyN is
 // copy_file_range.

@@ -3,14 +3,28 @@ package fmp4
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/Eyevinn/mp4ff/mp4"
 
 	"github.com/millrace/millrace/plugins/record"
 )
+
+// How far a merge is can be seen while it goes on, and nothing of it after.
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	recordClip(t, h, tiny(t, 60), func(opt *Options) { opt.Segment = 500 * time.Millisecond })
+	n := len(h.ratios)
+	if n < 4 || h.ratios[0] != 0 || h.ratios[n-2] != 1 || !math.IsNaN(h.ratios[n-1]) || !slices.IsSorted(h.ratios[:n-1]) {
+		t.Errorf("shown: %v", h.ratios)
+	}
+}
 
 // Past 4 GiB chunk offsets and the size of mdat have 64 bits.
 func TestFullWide(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ type host struct {
 	root string
 
 	mu     sync.Mutex
+	ratios []float64 // of merges, as they were shown
 	events []event.Event
 	live   []event.Event
 	names  int
@@ -61,10 +63,17 @@ func (h *host) Announce(_ context.Context, e event.Event) error {
 
 func (h *host) PutObject(context.Context, sdk.Object) error        { return nil }
 func (h *host) DeleteObject(context.Context, string) error         { return nil }
-func (h *host) Gauge(string, float64, ...string)                   {}
 func (h *host) Count(string, float64, ...string)                   {}
 func (h *host) Kick(context.Context, string, string) (bool, error) { return false, nil }
 func (h *host) Streams(context.Context) ([]event.Event, error)     { return h.live, nil }
+
+func (h *host) Gauge(name string, v float64, labels ...string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if name == "merge_done_ratio" && slices.Equal(labels, []string{"stream", "live/cam", "session", testSession}) {
+		h.ratios = append(h.ratios, v)
+	}
+}
 
 // told returns the events of a name.
 func (h *host) told(name string) []event.Event {

@@ -65,10 +65,10 @@ func long(tb testing.TB, dir string, length time.Duration) *session {
 }
 
 // Audio and video stay together, and the memory of a merge does not grow with
-// the recording. MILLRACE_LONG=1 takes ten hours; otherwise it is half an hour.
+// the recording: `make long` takes ten hours; otherwise it is half an hour.
 func TestLong(t *testing.T) {
 	length := 30 * time.Minute
-	if os.Getenv("MILLRACE_LONG") != "" {
+	if os.Getenv("MILLRACE_TEST_LONG") != "" {
 		length = 10 * time.Hour
 	}
 	dir := filepath.Join(t.TempDir(), "session")

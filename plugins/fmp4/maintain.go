@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -79,7 +80,11 @@ func (p *Plugin) finishOther(at place, live bool) {
 	if failed {
 		return
 	}
-	lock, err := record.TryLock(at.lockPath(p.todo))
+	lock, err := record.TryLock(at.lockPath())
+	if errors.Is(err, fs.ErrNotExist) { // its folder was removed
+		p.warn("unfinished session stays", at, at.forget(p.todo))
+		return
+	}
 	if err != nil {
 		return // its writer, or its merge, is at work
 	}
@@ -162,7 +167,6 @@ func (p *Plugin) finish(s *session) error {
 		}
 		if err == nil {
 			part = made
-			p.warn("alias stays", s.place, lend(s.place))
 		}
 	}
 	m, err := record.Load(s.manifest())
@@ -197,13 +201,14 @@ func (p *Plugin) full(s *session) (record.Part, error) {
 	case <-p.ctx.Done():
 		return record.Part{}, p.ctx.Err()
 	}
-	const gauge = "merge_done_ratio"
-	part, err := makeFull(p.ctx, s.Dir, p.opt.Checksum, func(done, of int64) {
-		logProgress(p.log, s.Dir)(done, of)
-		p.host.Gauge(gauge, float64(done)/float64(of), "session", s.Session)
-	})
-	if err == nil {
-		p.host.Gauge(gauge, 1, "session", s.Session)
+	show := func(ratio float64) {
+		p.host.Gauge("merge_done_ratio", ratio, "stream", s.App+"/"+s.Name, "session", s.Session)
 	}
-	return part, err
+	show(0)
+	defer show(math.NaN())
+	log := logProgress(p.log, s.Dir)
+	return makeFull(p.ctx, s.Dir, p.opt.Checksum, func(done, of int64) {
+		log(done, of)
+		show(float64(done) / float64(of))
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/millrace/millrace/plugins/record"
@@ -65,10 +64,9 @@ func (p place) forget(todo string) error {
 	return nil
 }
 
-// lockPath is the lock that the session's one writer holds.
-func (p place) lockPath(todo string) string {
-	return strings.TrimSuffix(p.file(todo), ".json") + ".lock"
-}
+// lockPath is the lock that the session's one writer holds. It is in the
+// session's folder, so that [Repair] sees it, which knows of no state folder.
+func (p place) lockPath() string { return filepath.Join(p.Dir, ".lock") }
 
 // unfinished lists what save noted; what cannot be read is left out.
 func unfinished(todo string) ([]place, error) {

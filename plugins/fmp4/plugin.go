@@ -187,7 +187,7 @@ func (p place) ended() bool {
 
 // session is one at a place, with its lock.
 func (p *Plugin) session(ctx context.Context, at place, log *slog.Logger) (*session, error) {
-	lock, err := record.AcquireLock(ctx, at.lockPath(p.todo))
+	lock, err := record.AcquireLock(ctx, at.lockPath())
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -33,7 +32,7 @@ func (r Repaired) String() string {
 
 // Errors of Repair.
 var (
-	// ErrLive: the recording has grown within the last few seconds.
+	// ErrLive: another process writes the recording, or merges it.
 	ErrLive = errors.New("recording is being written")
 	// ErrExists: the MP4 to be made from an FLV is there already.
 	ErrExists = errors.New("file is there already")
@@ -59,12 +58,23 @@ func Repair(ctx context.Context, path string, log *slog.Logger) (Repaired, error
 	return r, nil
 }
 
-// logProgress tells of a merge in the log.
+// logProgress tells of a merge in the log: now and then, and of its end.
 func logProgress(log *slog.Logger, dir string) func(done, of int64) {
+	began := time.Now()
+	told := began
 	return func(done, of int64) {
-		log.Info("merging", "dir", dir, "done", done, "of", of, "percent", done*100/of)
+		switch now := time.Now(); {
+		case done == of:
+			log.Info("merged", "dir", dir, "bytes", of, "took", now.Sub(began).Round(time.Millisecond))
+		case now.Sub(told) >= progressEvery:
+			told = now
+			log.Info("merging", "dir", dir, "done", done, "of", of, "percent", done*100/of)
+		}
 	}
 }
+
+// progressEvery is how often a merge says in the log how far it is.
+const progressEvery = 5 * time.Second
 
 func repairFolder(ctx context.Context, dir string, log *slog.Logger) (Repaired, error) {
 	m, err := record.Load(record.ManifestPath(dir, true))
@@ -75,32 +85,18 @@ func repairFolder(ctx context.Context, dir string, log *slog.Logger) (Repaired, 
 		place: place{App: m.App, Name: m.Name, Session: m.Session, Started: m.Started, Dir: dir},
 		opt:   DefaultOptions(), log: log, sets: setsOf(DefaultOptions()),
 	}
-	now := time.Now()
-	if m.Ended.IsZero() && s.grewSince(now.Add(-liveFor)) {
+	s.lock, err = record.TryLock(s.lockPath())
+	if errors.Is(err, record.ErrLocked) {
 		return Repaired{}, ErrLive
 	}
-	if err := s.repair(now); err != nil {
-		return Repaired{}, errors.Join(err, s.closeFiles())
+	if err != nil {
+		return Repaired{}, err
 	}
-	return s.merged(ctx)
-}
-
-// liveFor is how long a recording that nobody ended may stand still and still
-// be in somebody's hands.
-const liveFor = 10 * time.Second
-
-// grewSince reports whether any file of the session is newer.
-func (s *session) grewSince(when time.Time) bool {
-	grew := false
-	err := filepath.WalkDir(s.Dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".m4s") {
-			return err
-		}
-		info, err := d.Info()
-		grew = grew || err == nil && info.ModTime().After(when)
-		return nil
-	})
-	return grew || err != nil
+	if err := s.repair(time.Now()); err != nil {
+		return Repaired{}, errors.Join(err, s.closeFiles(), s.lock.Release())
+	}
+	r, err := s.merged(ctx)
+	return r, errors.Join(err, s.lock.Remove())
 }
 
 // merged makes the plain MP4 of an ended session.

@@ -1,6 +1,7 @@
 package fmp4
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -271,29 +272,86 @@ func TestAlias(t *testing.T) {
 	h := newHost(t)
 	recordClip(t, h, c, nil)
 	alias := filepath.Join(h.DataDir(), "mp4/live/cam", mergeDir)
-	at := func() string {
+	shown := func(dir string) bool {
 		t.Helper()
 		path, err := filepath.EvalSymlinks(filepath.Join(alias, fullName))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return path
+		return err == nil && path == filepath.Join(dir, mergeDir, fullName)
 	}
-	first := at()
+	if !shown(h.dir(1)) {
+		t.Error("the alias does not show the first session's")
+	}
 	p := start(t, h, nil)
 	s := attach(t, p, sdk.Attach{})
 	write(t, s, items(c, 0, ^uint64(0)))
 	if to, err := os.Readlink(alias); err != nil || to != "20261121_142402/output_merge" {
 		t.Errorf("the alias leads to %q: %v", to, err)
 	}
-	if at() != first {
-		t.Errorf("live, the alias shows %s", at())
+	if _, err := os.Lstat(filepath.Join(h.dir(2), mergeDir, fullName)); err == nil {
+		t.Error("a live session has an MP4 of the whole")
 	}
 	detach(t, s, sdk.Ended)
 	stop(t, p)
-	if want := filepath.Join(h.dir(2), mergeDir, fullName); at() != want {
-		t.Errorf("ended, the alias shows %s", at())
+	if !shown(h.dir(2)) {
+		t.Error("the alias does not show the second session's")
 	}
+}
+
+// Each fragment says when its first frame came, by the clock on the wall.
+func TestWallClock(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	begun := time.Now()
+	recordClip(t, h, tiny(t, 60), nil)
+	b, err := os.ReadFile(filepath.Join(h.dir(1), mergeDir, "segment_1.m4s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, clocks := begun, 0
+	var clock *mp4.PrftBox
+	for r, at := bytes.NewReader(b), uint64(0); r.Len() > 0; {
+		box, err := mp4.DecodeBox(at, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at += box.Size()
+		switch box := box.(type) {
+		case *mp4.PrftBox:
+			clock = box
+		case *mp4.MoofBox:
+			ntp := uint64(clock.NTPTimestamp)
+			came := time.Unix(int64(ntp>>32)-2208988800, int64(ntp&0xFFFFFFFF*1e9>>32)+1)
+			if came.Before(last.Add(-time.Microsecond)) || came.After(time.Now()) || clock.MediaTime != box.Traf.Tfdt.BaseMediaDecodeTime() {
+				t.Errorf("fragment %d: %v, media time %d", clocks, came, clock.MediaTime)
+			}
+			last, clocks = came, clocks+1
+		}
+	}
+	if clocks < 2 {
+		t.Errorf("%d fragments", clocks)
+	}
+}
+
+// Old sessions go, with what was made of them; one that grows stays.
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	for range 2 {
+		recordClip(t, h, tiny(t, 60), nil)
+	}
+	p := start(t, h, func(opt *Options) { opt.KeepBytes = 1 })
+	s := attach(t, p, sdk.Attach{})
+	write(t, s, items(tiny(t, 60), 0, ^uint64(0)))
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		left, err := filepath.Glob(filepath.Join(h.DataDir(), "mp4/live/cam/2*"))
+		if err == nil && len(left) == 1 && left[0] == h.dir(3) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("left: %q, %v", left, err)
+		}
+	}
+	detach(t, s, sdk.Ended)
+	stop(t, p)
 }
 
 // A session that hooks do not want leaves nothing.

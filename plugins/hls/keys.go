@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // keyring holds a stream's AES keys: in state_dir, one file each, and as
@@ -45,6 +47,37 @@ func (k *keyring) make() error {
 	}
 	k.key, k.id, k.used = key, id, 0
 	return nil
+}
+
+// keysIn are the URIs of the keys that a playlist on disk names, each once.
+func keysIn(playlist string) []string {
+	b, err := os.ReadFile(playlist)
+	if err != nil {
+		return nil
+	}
+	var uris []string
+	for line := range strings.Lines(string(b)) {
+		rest, ok := strings.CutPrefix(line, "#EXT-X-KEY:")
+		_, rest, found := strings.Cut(rest, `URI="`)
+		if uri, _, closed := strings.Cut(rest, `"`); ok && found && closed && !slices.Contains(uris, uri) {
+			uris = append(uris, uri)
+		}
+	}
+	return uris
+}
+
+// removeKey removes a key that no segment needs any more: its file, and the
+// object that is made of it.
+func (p *Plugin) removeKey(uri string) {
+	object := strings.TrimPrefix(uri, "/")
+	rel, ok := strings.CutPrefix(object, kind+"/")
+	if own, _ := path.Match("*/*/keys/*", rel); !ok || !own || !filepath.IsLocal(rel) {
+		return // a playlist that somebody else wrote
+	}
+	p.deleteObject(object)
+	if err := os.Remove(filepath.Join(p.stateDir(), rel)); err != nil && !os.IsNotExist(err) {
+		p.log.Warn("cannot remove an old key", "err", err)
+	}
 }
 
 // file is where the key of a URI is.

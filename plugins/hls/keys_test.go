@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/plugins/plugintest"
 )
@@ -64,6 +65,57 @@ func TestKeysWindow(t *testing.T) {
 	objects := slices.DeleteFunc(h.Objects(), func(s string) bool { return !strings.Contains(s, "/keys/") })
 	if len(objects) != 3 {
 		t.Errorf("%v are left", objects)
+	}
+}
+
+// An old session goes with its keys; those of others stay.
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	h, c := plugintest.NewHost(t), newClock()
+	p := startSpy(t, h, c, map[string]any{"target": "2s", "encrypt": true, "key_rotation": int64(2), "keep_age": "1h"})
+	keys := func() int {
+		files, err := filepath.Glob(filepath.Join(p.stateDir(), "*", "*", "keys", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects := slices.DeleteFunc(h.Objects(), func(s string) bool { return !strings.Contains(s, "/keys/") })
+		if len(objects) != len(files) {
+			t.Errorf("keys %v, objects %v", files, objects)
+		}
+		return len(files)
+	}
+	small(t, h, p, plugintest.GOPs(10, 0, 50)).End()
+	old := p.streams[0].paths.dir
+	c.add(2 * time.Hour)
+	small(t, h, p, plugintest.GOPs(10, 0, 50)).End()
+	live := small(t, h, p, plugintest.GOPs(3, 0, 50))
+	if n := keys(); n != 7 {
+		t.Fatalf("%d keys", n)
+	}
+	p.keep()
+	if _, err := os.Stat(old); !os.IsNotExist(err) {
+		t.Errorf("the old session stays: %v", err)
+	}
+	if n := keys(); n != 4 {
+		t.Errorf("%d keys stay", n)
+	}
+	if got := check(t, list(t, h, "live/cam")); len(got.uris) == 0 {
+		t.Error("the newest session is gone")
+	}
+	live.End()
+}
+
+// Keys of segments that were in memory only go after them.
+func TestKeysInMemory(t *testing.T) {
+	t.Parallel()
+	h, c := plugintest.NewHost(t), newClock()
+	p := startSpy(t, h, c, map[string]any{"target": "2s", "encrypt": true, "key_rotation": int64(1), "window": int64(3), "disk": false})
+	small(t, h, p, plugintest.GOPs(15, 0, 50)).End()
+	small(t, h, p, plugintest.GOPs(15, 0, 50)).End()
+	c.add(time.Hour)
+	p.reaper.run(c.now())
+	if files, err := filepath.Glob(p.streams[0].j.path("keys/*")); err != nil || len(files) != 3 {
+		t.Errorf("%d keys are left: %v", len(files), err)
 	}
 }
 

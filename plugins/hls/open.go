@@ -110,6 +110,9 @@ func (p *Plugin) fresh(j *journal, old saved, a sdk.Attach, place sdk.RecordPlac
 	}
 	s := p.newStream(j, h)
 	s.broken = h.First > 0 // another session was before
+	if !old.header.Disk {
+		p.dropKeys(&old, s.endTTL())
+	}
 	if a.Next <= 1 {
 		s.wall.Anchor = a.Started
 	}
@@ -120,6 +123,18 @@ func (p *Plugin) fresh(j *journal, old saved, a sdk.Attach, place sdk.RecordPlac
 		return nil, err
 	}
 	return s, s.saveManifest()
+}
+
+// dropKeys removes the keys of a session that was in memory only, when its last
+// playlist is not served any more.
+func (p *Plugin) dropKeys(old *saved, after time.Duration) {
+	last := ""
+	for i := range old.segments {
+		if uri := old.segments[i].Key; uri != "" && uri != last {
+			last = uri
+			p.reaper.add(p.now().Add(after), func() { p.removeKey(uri) })
+		}
+	}
 }
 
 // resume goes on with a session behind the last chunk that is there.

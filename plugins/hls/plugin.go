@@ -161,8 +161,17 @@ func (p *Plugin) keep() {
 	if p.settings.keepAge == 0 && p.settings.keepBytes == 0 {
 		return
 	}
-	k := record.Keeper{Root: filepath.Join(p.host.DataDir(), kind), Plugin: kind, Age: p.settings.keepAge, Bytes: p.settings.keepBytes}
+	var keys []string
+	k := record.Keeper{
+		Root: filepath.Join(p.host.DataDir(), kind), Plugin: kind, Age: p.settings.keepAge, Bytes: p.settings.keepBytes,
+		Removing: func(manifest string) {
+			keys = append(keys, keysIn(filepath.Join(filepath.Dir(manifest), playlistName))...)
+		},
+	}
 	removed, err := k.Run(p.now())
+	for _, uri := range keys {
+		p.removeKey(uri)
+	}
 	if err != nil {
 		p.log.Warn("cannot remove old sessions", "err", err)
 	}

@@ -123,18 +123,7 @@ func (s *stream) slide() {
 		s.slid++
 		s.p.reaper.add(s.p.now().Add(wait), s.remover(filepath.Base(old.URI)))
 		if old.Key != "" && old.Key != s.list[0].Key {
-			s.p.reaper.add(s.p.now().Add(wait), s.keyRemover(old.Key))
-		}
-	}
-}
-
-// keyRemover removes a key whose last segment left the playlist.
-func (s *stream) keyRemover(uri string) func() {
-	p, log, file := s.p, s.log, s.keys.file(uri)
-	return func() {
-		p.deleteObject(strings.TrimPrefix(uri, "/"))
-		if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
-			log.Warn("cannot remove an old key", "err", err)
+			s.p.reaper.add(s.p.now().Add(wait), func() { s.p.removeKey(old.Key) })
 		}
 	}
 }

@@ -24,6 +24,9 @@ type Keeper struct {
 	Bytes, Free int64
 	// Ask is [Free] unless a test has it otherwise.
 	Ask func(path string) (int64, error)
+	// Removing, if not nil, is told of the manifest of each record that is
+	// about to go.
+	Removing func(manifest string)
 
 	known map[string]kept // by the manifest's path
 }
@@ -56,6 +59,9 @@ func (k *Keeper) Run(now time.Time) ([]string, error) {
 		old := k.Age > 0 && now.Sub(r.ended) > k.Age
 		if r.ended.IsZero() || !old && !(k.Bytes > 0 && total > k.Bytes) && missing <= 0 {
 			continue
+		}
+		if k.Removing != nil {
+			k.Removing(r.path)
 		}
 		if err := r.remove(); err != nil {
 			return removed, fmt.Errorf("remove record: %w", err)

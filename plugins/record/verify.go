@@ -41,13 +41,12 @@ func (r *Report) holes() bool {
 func (r *Report) String() string {
 	m := &r.Record
 	var b strings.Builder
-	span := fmt.Sprintf("from frame %d to %d, %v, %d parts, %d bytes", r.From, max(r.To, 1)-1,
-		time.Duration(r.ToDTS-r.FromDTS)*time.Millisecond, len(m.Parts), r.Size)
 	state := "not complete"
 	if r.Complete() {
 		state = "complete"
 	}
-	fmt.Fprintf(&b, "%s/%s %s: %s %s\n", m.App, m.Name, m.Session, state, span)
+	fmt.Fprintf(&b, "%s/%s %s: %s %s, %v, %d parts, %d bytes\n", m.App, m.Name, m.Session, state, r.frames(),
+		time.Duration(r.ToDTS-r.FromDTS)*time.Millisecond, len(m.Parts), r.Size)
 	if m.Ended.IsZero() {
 		b.WriteString("still growing, or its writer crashed and was not started since\n")
 	}
@@ -65,6 +64,18 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "note: %d parts have no SHA-256 yet\n", r.Unverified)
 	}
 	return b.String()
+}
+
+// frames says which there are, as far as that is known: the recorder lists a
+// part when it is closed, or when it is started again after a crash.
+func (r *Report) frames() string {
+	switch {
+	case r.To > 0:
+		return fmt.Sprintf("from frame %d to %d", r.From, r.To-1)
+	case len(r.Record.Parts) == 0:
+		return "and empty"
+	}
+	return "and not counted by frames, which its recorder does when it starts"
 }
 
 // Verify reads a record (its folder, a file of it, or its manifest) and
@@ -127,6 +138,9 @@ func (r *Report) order() {
 		if p.ToSeq > 0 {
 			sets[p.Tracks] = append(sets[p.Tracks], p)
 		}
+	}
+	if n := len(r.Record.Parts); n > 0 {
+		r.FromDTS, r.ToDTS = r.Record.Parts[0].FromDTS, max(r.Record.Parts[0].FromDTS, r.Record.Parts[n-1].ToDTS)
 	}
 	first := true
 	for _, parts := range sets {

@@ -49,7 +49,12 @@ func TestVerify(t *testing.T) {
 		{"beside each other", func(_ string, m *Manifest) {
 			m.Parts[0].Tracks, m.Parts[1].Tracks, m.Gaps = "video", "audio", nil
 		}, true, "complete from frame 1 to 19"},
-		{"empty", func(_ string, m *Manifest) { m.Parts, m.Gaps = nil, nil }, true, "complete from frame 0 to 0"},
+		{"empty", func(_ string, m *Manifest) { m.Parts, m.Gaps = nil, nil }, true, "complete and empty"},
+		{"crashed in its first part", func(_ string, m *Manifest) {
+			m.Complete, m.Ended, m.Gaps = false, Manifest{}.Ended, nil
+			m.Parts = m.Parts[:1]
+			m.Parts[0].ToSeq = 0
+		}, false, "not complete and not counted by frames"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

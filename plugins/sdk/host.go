@@ -27,7 +27,8 @@ type Host interface {
 	PutObject(ctx context.Context, o Object) error
 	DeleteObject(ctx context.Context, path string) error
 	// Gauge and Count set and add to a metric of the plugin's own, shown as
-	// millrace_plugin_NAME with the labels plugin and those given in pairs.
+	// millrace_plugin_NAME with the labels plugin and those given in pairs. A
+	// gauge of something that is over is taken away by setting it to NaN.
 	Gauge(name string, value float64, labels ...string)
 	Count(name string, add float64, labels ...string)
 	// Kick ends a stream ("APP/NAME") or a client by id; false: there is none.

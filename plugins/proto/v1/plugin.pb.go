@@ -2481,7 +2481,7 @@ type Metric struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// How it counts.
 	Kind MetricKind `protobuf:"varint,2,opt,name=kind,proto3,enum=millrace.plugin.v1.MetricKind" json:"kind,omitempty"`
-	// The value.
+	// The value. A gauge that is not a number is taken away.
 	Value float64 `protobuf:"fixed64,3,opt,name=value,proto3" json:"value,omitempty"`
 	// Its labels; "plugin" is added.
 	Labels        map[string]string `protobuf:"bytes,4,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
