@@ -259,14 +259,12 @@ func started(e *event.Event) time.Time {
 }
 
 // detach ends a stream; the answer says where it stands.
-func (p *process) detach(ctx context.Context, session string, reason pluginv1.DetachReason, message string, atKeyframe bool) (*pluginv1.DetachResponse, error) {
+func (p *process) detach(ctx context.Context, q *pluginv1.DetachRequest) (*pluginv1.DetachResponse, error) {
 	// The process is given less than its host waits, so that it can answer.
 	ctx, cancel := context.WithTimeout(ctx, p.config.StopTimeout+time.Second)
 	defer cancel()
-	return p.remote.Detach(ctx, &pluginv1.DetachRequest{
-		Session: session, Reason: reason, Message: message, AtKeyframe: atKeyframe,
-		Timeout: durationpb.New(p.config.StopTimeout),
-	})
+	q.Timeout = durationpb.New(p.config.StopTimeout)
+	return p.remote.Detach(ctx, q)
 }
 
 // stop ends the process in good order, and if that takes too long, anyhow.

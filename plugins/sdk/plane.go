@@ -130,8 +130,8 @@ func (f *feed) next() (demux.Unit, error) {
 	return u, nil
 }
 
-// read returns what there is, at least one unit unless there is an error. The
-// slice holds until the next call.
+// read returns what there is, at least one unit unless there is an error: io.EOF
+// is the end that the server meant. The slice holds until the next call.
 func (f *feed) read() ([]demux.Unit, error) {
 	if len(f.queue) > 0 {
 		units := f.queue
@@ -146,6 +146,9 @@ func (f *feed) read() ([]demux.Unit, error) {
 		f.buf = f.buf[:len(f.buf)+n]
 		if derr := f.decode(); derr != nil {
 			return f.units, derr
+		}
+		if errors.Is(err, io.EOF) && len(f.buf) > 0 {
+			err = io.ErrUnexpectedEOF // within a tag
 		}
 		if err != nil {
 			return f.units, err

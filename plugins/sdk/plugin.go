@@ -176,6 +176,10 @@ type Detach struct {
 	Reason string // for people
 	// At is the sequence number after the last frame written.
 	At uint64
+	// Final: the recording is over at At, and that is known: the session ended
+	// there, or somebody stopped the recording. It is not set where the server
+	// was lost, and what it had still is not known.
+	Final bool
 }
 
 // Detached says where a stream stands after its end.

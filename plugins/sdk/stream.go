@@ -50,6 +50,7 @@ type stream struct {
 	dts     int64
 	timed   bool
 	video   bool // a frame of video was seen
+	whole   bool // the session's end is known, and that nothing comes before it
 	pending []Item
 }
 
@@ -58,6 +59,7 @@ type request struct {
 	why        Why
 	reason     string
 	atKeyframe bool
+	end        uint64    // of Ended: the number after the session's last frame, 0: not known
 	deadline   time.Time // for all of it
 }
 
@@ -173,11 +175,14 @@ func (st *stream) position() error {
 // run reads and writes until the stream ends, and detaches the plugin.
 func (st *stream) run() {
 	why, err := st.pump()
+	asked := st.wanted()
+	if err == nil && why == Ended {
+		err = st.conclude(asked)
+	}
 	st.closeFeed()
 	st.cancel()
 	at := st.next.Load()
-	asked := st.wanted()
-	d := Detach{Why: why, At: at}
+	d := Detach{Why: why, At: at, Final: err == nil && why != Handover && (why == Stopped || st.whole)}
 	deadline := time.Now().Add(defaultTimeout)
 	switch {
 	case asked != nil:
@@ -217,19 +222,39 @@ func (st *stream) pump() (Why, error) {
 		switch r := st.wanted(); {
 		case errors.As(err, &we):
 			return Stopped, err
-		case r != nil:
+		case errors.Is(err, errEnd):
+			st.whole = true
+			return st.awaitDetach()
+		case r != nil && r.why != Ended:
 			return r.why, nil
 		case errors.Is(err, errGone):
 			return st.awaitDetach()
 		case err == nil: // read well, then broke off
 			wait = backoff{}
-		default:
+		case st.ctx.Err() == nil:
 			st.logger.Warn("media connection failed, trying again", "error", err)
 		}
-		if !wait.sleep(st.ctx) && st.wanted() == nil {
-			return Stopped, st.ctx.Err()
+		if wait.sleep(st.ctx) {
+			continue
+		}
+		if r := st.wanted(); r != nil {
+			return r.why, nil
+		}
+		return Stopped, st.ctx.Err()
+	}
+}
+
+// conclude has the plugin know of what is missing at the end of a session that
+// the server does not have any more, or did not send in time.
+func (st *stream) conclude(r *request) error {
+	if next := st.next.Load(); !st.whole && next < r.end {
+		_, err := st.write(st.gap(nil, next, r.end, "the rest of the session did not come any more"))
+		if err != nil {
+			return err
 		}
 	}
+	st.whole = st.whole || r.end > 0
+	return nil
 }
 
 // goneTimeout is how long the server may take to say that a session is over
@@ -250,6 +275,9 @@ type writeError struct{ err error }
 
 func (e *writeError) Error() string { return "write: " + e.err.Error() }
 func (e *writeError) Unwrap() error { return e.err }
+
+// errEnd is the clean end of a connection, which is the session's.
+var errEnd = errors.New("the session has ended")
 
 // pumpFeed reads one connection to its end. nil: frames came over it.
 func (st *stream) pumpFeed() error {
@@ -276,10 +304,10 @@ func (st *stream) pumpFeed() error {
 		came = came || len(units) > 0
 		switch {
 		case err == nil:
+		case errors.Is(err, io.EOF):
+			return errEnd
 		case came && !errors.Is(err, demux.ErrNotFLV) && !errors.Is(err, demux.ErrScript):
 			return nil
-		case errors.Is(err, io.EOF):
-			return io.ErrUnexpectedEOF
 		default:
 			return err
 		}

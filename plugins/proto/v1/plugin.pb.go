@@ -930,7 +930,10 @@ type DetachRequest struct {
 	// End before the next keyframe of video, if one comes within timeout.
 	AtKeyframe bool `protobuf:"varint,4,opt,name=at_keyframe,json=atKeyframe,proto3" json:"at_keyframe,omitempty"`
 	// How long all of it may take.
-	Timeout       *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	Timeout *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// With DETACH_REASON_ENDED: the sequence number after the session's last
+	// frame, 0 if it is not known. What does not come before it is missing.
+	EndSeq        uint64 `protobuf:"varint,6,opt,name=end_seq,json=endSeq,proto3" json:"end_seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -998,6 +1001,13 @@ func (x *DetachRequest) GetTimeout() *durationpb.Duration {
 		return x.Timeout
 	}
 	return nil
+}
+
+func (x *DetachRequest) GetEndSeq() uint64 {
+	if x != nil {
+		return x.EndSeq
+	}
+	return 0
 }
 
 // DetachResponse says where a stream stands.
@@ -2345,7 +2355,7 @@ func (*StreamsRequest) Descriptor() ([]byte, []int) {
 	return file_plugin_proto_rawDescGZIP(), []int{30}
 }
 
-// StreamsResponse is the live streams.
+// StreamsResponse is the streams that are not over for the plugin.
 type StreamsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Each as on_stream_start and on_codec describe it.
@@ -2694,14 +2704,15 @@ const file_plugin_proto_rawDesc = "" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x10\n" +
-	"\x0eAttachResponse\"\xd3\x01\n" +
+	"\x0eAttachResponse\"\xec\x01\n" +
 	"\rDetachRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x128\n" +
 	"\x06reason\x18\x02 \x01(\x0e2 .millrace.plugin.v1.DetachReasonR\x06reason\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x1f\n" +
 	"\vat_keyframe\x18\x04 \x01(\bR\n" +
 	"atKeyframe\x123\n" +
-	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"d\n" +
+	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12\x17\n" +
+	"\aend_seq\x18\x06 \x01(\x04R\x06endSeq\"d\n" +
 	"\x0eDetachResponse\x12\x15\n" +
 	"\x06at_seq\x18\x01 \x01(\x04R\x05atSeq\x12\x1f\n" +
 	"\vdurable_seq\x18\x02 \x01(\x04R\n" +
