@@ -252,7 +252,7 @@ func (r *Recorder) finishOrphan(id string) error {
 		}
 		s.finish(*st)
 	}
-	return errors.Join(s.end(ended), s.retire(true))
+	return errors.Join(s.end(ended, s.final), s.retire(true))
 }
 
 // abandon lets a session go as it is.

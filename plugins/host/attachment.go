@@ -27,6 +27,8 @@ type attachment struct {
 	e     event.Event // as the stream started
 	phase phase
 	p     *process // unless idle
+	// first is where the session began for the plugin, 0: at the cached GOP.
+	first uint64
 	// How to attach next.
 	from     uint64
 	resume   bool
@@ -100,7 +102,7 @@ func (s *supervisor) doGiveUp() {
 func (s *supervisor) doAdd(e event.Event) {
 	a := &attachment{e: e}
 	if _, byHand := s.overrides[e.Session]; !byHand && time.Since(started(&e)) < young {
-		a.from = 1
+		a.from, a.first = 1, 1
 	}
 	s.sessions[e.Session] = a
 	s.mu.Lock()
@@ -175,6 +177,9 @@ func (s *supervisor) doAttach(a *attachment) {
 	a.phase, a.p = attaching, s.cur
 	p, e := a.p, a.e
 	from, resume, handover := a.from, a.resume, a.handover
+	if resume {
+		from = a.first
+	}
 	s.background.Go(func() {
 		err := p.attach(p.ctx, &e, from, resume, handover)
 		s.post(func() { s.doAttached(a, p, err) })
@@ -291,7 +296,7 @@ func (s *supervisor) doHandedOver(a *attachment, p *process, able bool, answer *
 		}
 	default:
 		s.h.namer.Finish(s.name, a.e.Session)
-		a.from = answer.GetAtSeq()
+		a.from, a.first = answer.GetAtSeq(), answer.GetAtSeq() // of another record
 	}
 }
 

@@ -195,6 +195,21 @@ func TestResumesAfterKill(t *testing.T) {
 	whole(t, journal(t, r), 375)
 }
 
+// TestResumesAtTheFirst kills a plugin that has nothing on disk yet.
+func TestResumesAtTheFirst(t *testing.T) {
+	t.Parallel()
+	r := rig(t, plugintest.ModeCrashFirst)
+	p := r.Publish("live", "cam", 10_000)
+	p.Feed(plugintest.GOPs(4, 0, 1000)...)
+	awaitLast(r, p)
+	r.End(p)
+	awaitDone(r)
+	whole(t, journal(t, r), 300)
+	if s := r.Status("rec"); s.Restarts != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestSwapLosesNothing(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{plugintest.ModeJournal, plugintest.ModePlain} {

@@ -29,6 +29,7 @@ const (
 	ModeHangStart    = "hang-start"     // never prints anything
 	ModeStartError   = "start-error"    // Start fails
 	ModeCrashOnce    = "crash-once"     // a journal that dies in the middle, once
+	ModeCrashFirst   = "crash-first"    // a journal that dies before it wrote anything, once
 	ModeCrashAlways  = "crash-always"   // a journal that dies at each frame
 	ModeIll          = "ill"            // Health fails
 	ModeHang         = "hang"           // Health never answers
@@ -213,6 +214,10 @@ func (s *hostileStream) Write(items []sdk.Item) error {
 		}
 	case ModeCrashAlways:
 		os.Exit(7)
+	case ModeCrashFirst:
+		if s.once("crash") {
+			os.Exit(7)
+		}
 	case ModeWriteError:
 		if s.once("write") {
 			return errors.New("no space left on device")

@@ -298,12 +298,15 @@ func (p *Publication) Break() {
 func (p *Publication) begin(from string) (seq uint64, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if from == "" {
+	session, number, given := strings.Cut(from, ":")
+	if !given {
 		return p.gop(), true
 	}
-	session, number, _ := strings.Cut(from, ":")
 	seq, err := strconv.ParseUint(number, 10, 64)
-	return seq, err == nil && session == p.Session && seq > 0
+	if seq == 0 {
+		seq = p.gop()
+	}
+	return seq, err == nil && session == p.Session
 }
 
 // gop is the number of the newest keyframe of video, or of the next frame.

@@ -72,13 +72,11 @@ func (p *plane) send(ctx context.Context, by *http.Client, method, target string
 
 // open begins to read a session; from 0 is the cached GOP.
 func (p *plane) open(ctx context.Context, target, session string, from uint64) (*feed, error) {
-	if from > 0 {
-		sep := "?"
-		if strings.Contains(target, "?") {
-			sep = "&"
-		}
-		target += sep + "from=" + url.QueryEscape(session) + ":" + strconv.FormatUint(from, 10)
+	sep := "?"
+	if strings.Contains(target, "?") {
+		sep = "&"
 	}
+	target += sep + "from=" + url.QueryEscape(session) + ":" + strconv.FormatUint(from, 10)
 	r, err := p.send(ctx, p.media, http.MethodGet, target, nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open media: %w", err)

@@ -123,7 +123,7 @@ type Stream interface {
 // holds them.
 type Resumer interface {
 	// ResumeAt is called once, after Attach and before the first Write. 0 is
-	// "from the cached GOP on".
+	// "nothing is durable": all comes once more, as to the process before.
 	ResumeAt() uint64
 }
 

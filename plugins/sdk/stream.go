@@ -25,6 +25,7 @@ type stream struct {
 	s         *server
 	at        Attach
 	target    string
+	first     uint64 // where to begin if nothing is durable, 0: at the cached GOP
 	allTracks bool
 	logger    *slog.Logger
 
@@ -71,12 +72,16 @@ type result struct {
 
 func newStream(s *server, r *pluginv1.AttachRequest, allTracks bool) *stream {
 	st := &stream{
-		s: s, target: r.GetMediaTarget(), allTracks: allTracks, done: make(chan struct{}), asked: make(chan struct{}),
+		s: s, target: r.GetMediaTarget(), first: r.GetFromSeq(), allTracks: allTracks,
+		done: make(chan struct{}), asked: make(chan struct{}),
 		logger: s.logger.With("stream_id", r.GetApp()+"/"+r.GetName(), "session", r.GetSession()),
 		at: Attach{
 			App: r.GetApp(), Name: r.GetName(), Session: r.GetSession(), Started: wire.Time(r.GetStarted()),
-			Next: r.GetFromSeq(), Resume: r.GetResume(), Handover: r.GetHandover(), Labels: r.GetLabels(),
+			Resume: r.GetResume(), Handover: r.GetHandover(), Labels: r.GetLabels(),
 		},
+	}
+	if !st.at.Resume {
+		st.at.Next = st.first
 	}
 	st.ctx, st.cancel = context.WithCancel(context.Background())
 	return st
@@ -116,13 +121,15 @@ func (st *stream) abandon(err error) {
 
 // from is the number to begin with.
 func (st *stream) from() uint64 {
-	if st.at.Resume {
-		if r, ok := st.out.(Resumer); ok {
-			return r.ResumeAt()
-		}
-		return 0
+	if !st.at.Resume {
+		return st.at.Next
 	}
-	return st.at.Next
+	if r, ok := st.out.(Resumer); ok {
+		if at := r.ResumeAt(); at > 0 {
+			return at
+		}
+	}
+	return st.first
 }
 
 // connect opens the feed and reads up to the position.
@@ -247,7 +254,7 @@ func (st *stream) pump() (Why, error) {
 // conclude has the plugin know of what is missing at the end of a session that
 // the server does not have any more, or did not send in time.
 func (st *stream) conclude(r *request) error {
-	if next := st.next.Load(); !st.whole && next < r.end {
+	if next := max(st.next.Load(), 1); !st.whole && next < r.end {
 		_, err := st.write(st.gap(nil, next, r.end, "the rest of the session did not come any more"))
 		if err != nil {
 			return err
