@@ -42,6 +42,7 @@ type running struct {
 	*Server
 	t       *testing.T
 	foreign string // the socket for other processes
+	stop    context.CancelFunc
 }
 
 func run(t *testing.T, changes ...func(*Options)) *running {
@@ -77,6 +78,7 @@ func run(t *testing.T, changes ...func(*Options)) *running {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	r.stop = cancel
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
 	t.Cleanup(func() {
@@ -393,4 +395,43 @@ func TestStreamAfterOtherRequests(t *testing.T) {
 	if a := get(t, c, "/live/cam.flv", "sesame"); a.StatusCode != http.StatusOK {
 		t.Errorf("on a new one: %s", a.Status)
 	}
+}
+
+// TestPluginsAtShutdown has plugins read the rest of what was live, and store
+// objects, when the streams have ended.
+func TestPluginsAtShutdown(t *testing.T) {
+	t.Parallel()
+	var r *running
+	var session string
+	drained := make(chan struct{})
+	r = run(t, func(o *Options) {
+		o.Drained = func() {
+			defer close(drained)
+			token := r.IssueToken("rec", Rights{Media: true, Objects: []string{"hls/"}})
+			q, err := http.NewRequest(http.MethodPut, "http://unix/objects/hls/live/cam/index.m3u8", strings.NewReader("#EXTM3U"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			q.Header.Set("Authorization", "Bearer "+token)
+			c := client(t, r.PluginSocketPath())
+			if a, err := c.Do(q); err != nil || a.StatusCode != http.StatusCreated {
+				t.Errorf("put: %v, %v", a, err)
+			}
+			c.CloseIdleConnections() // a stream wants a connection of its own
+			a := get(t, c, "/live/cam.flv?from="+session+":1", token)
+			if b, err := io.ReadAll(a.Body); err != nil || a.StatusCode != http.StatusOK || !strings.Contains(string(b), "onSequence") {
+				t.Errorf("the rest of the stream: %s, %v", a.Status, err)
+			}
+		}
+	})
+	p := r.publish(stream.Key{App: "live", Name: "cam"})
+	session = p.Stream.Session
+	token := r.IssueToken("rec", Rights{Media: true})
+	a := get(t, client(t, r.PluginSocketPath()), "/live/cam.flv?from="+session+":1", token)
+	r.stop()
+	if _, err := io.ReadAll(a.Body); err != nil {
+		t.Errorf("the stream's end: %v", err)
+	}
+	<-drained
 }
