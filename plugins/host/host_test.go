@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -526,6 +527,7 @@ func TestOrphanHelper(t *testing.T) {
 		t.Skip("run by TestNoOrphans")
 	}
 	c := plugintest.Command(plugintest.ModeJournal)
+	c.SHA256 = sumOf(t, c.Command)
 	hung := plugintest.Command(plugintest.ModeGrandchild)
 	hung.Values = map[string]any{"kind": "hung"}
 	r := plugintest.NewRig(t, map[string]host.Config{"rec": c, "hung": hung}, host.Options{})
@@ -655,10 +657,45 @@ func TestOtherUser(t *testing.T) {
 		t.Skip("only root may start processes of other users")
 	}
 	path := copyProgram(t)
-	r := rig(t, plugintest.ModeJournal, func(c *host.Config) { c.Command, c.Limits.User = path, "nobody" })
+	for _, sum := range []string{"", sumOf(t, path)} {
+		r := rig(t, plugintest.ModeJournal, func(c *host.Config) { c.Command, c.Limits.User, c.SHA256 = path, "nobody", sum })
+		r.AwaitState("rec", host.Running)
+		info, err := os.Stat(fmt.Sprintf("/proc/%d", r.Status("rec").PID))
+		if err != nil || info.Sys().(*syscall.Stat_t).Uid == 0 {
+			t.Errorf("%v, %v", info, err)
+		}
+	}
+}
+
+func sumOf(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(b))
+}
+
+// TestChecksum runs a program whose sum is given: it has its own name, and
+// another one that takes its place is noticed, and refused.
+func TestChecksum(t *testing.T) {
+	t.Parallel()
+	path := copyProgram(t)
+	r := rig(t, plugintest.ModeJournal, func(c *host.Config) { c.Command, c.SHA256 = path, sumOf(t, path) })
 	r.AwaitState("rec", host.Running)
-	info, err := os.Stat(fmt.Sprintf("/proc/%d", r.Status("rec").PID))
-	if err != nil || info.Sys().(*syscall.Stat_t).Uid == 0 {
-		t.Errorf("%v, %v", info, err)
+	s := r.Status("rec")
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.PID))
+	if s.Command != path || err != nil || !strings.HasPrefix(string(line), path+"\x00") {
+		t.Errorf("%+v, command line %q, %v", s, line, err)
+	}
+	if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", s.PID)); err != nil || string(comm) != "plugin\n" {
+		t.Errorf("the process is called %q, %v", comm, err)
+	}
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r.Await("the other program is refused", func() bool { return strings.Contains(r.Status("rec").Reason, "SHA-256") })
+	if now := r.Status("rec"); now.PID != s.PID || now.State != host.Running {
+		t.Errorf("%+v", now)
 	}
 }

@@ -64,21 +64,25 @@ func spawn(ctx context.Context, o *Options, name string, c Config, out *output) 
 	if err != nil {
 		return nil, err
 	}
-	if err := verifyChecksum(path, c.SHA256); err != nil {
-		return nil, err
+	var pinned *os.File
+	if c.SHA256 != "" {
+		if pinned, err = pin(path, c.SHA256); err != nil {
+			return nil, err
+		}
+		defer pinned.Close() // the process has its own
 	}
 	p := &process{name: name, config: c, path: path, out: out, since: time.Now(), revoke: o.RevokeToken}
 	if p.dir, err = os.MkdirTemp(o.RunDir, "mr-"); err != nil {
 		return nil, fmt.Errorf("make private folder: %w", err)
 	}
-	if err := p.launch(ctx, o); err != nil {
+	if err := p.launch(ctx, o, pinned); err != nil {
 		p.kill(err.Error())
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *process) launch(ctx context.Context, o *Options) error {
+func (p *process) launch(ctx context.Context, o *Options, pinned *os.File) error {
 	a, err := lookUpUser(p.config.Limits.User)
 	if err != nil {
 		return err
@@ -102,7 +106,10 @@ func (p *process) launch(ctx context.Context, o *Options) error {
 		SyncStdout:       p.out,
 		SyncStderr:       p.out,
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
-			cmd := exec.Command(p.path, p.config.Args...)
+			cmd, err := command(p.path, pinned, p.dir, p.config.Args)
+			if err != nil {
+				return nil, err
+			}
 			cmd.Env = append(environment(p.config, logLevel(o.Logger)), spec.Env...)
 			cmd.SysProcAttr = sysProcAttr(a)
 			p.child = newChild(ctx, cmd)
