@@ -401,37 +401,35 @@ func TestStreamAfterOtherRequests(t *testing.T) {
 // objects, when the streams have ended.
 func TestPluginsAtShutdown(t *testing.T) {
 	t.Parallel()
-	var r *running
-	var session string
-	drained := make(chan struct{})
-	r = run(t, func(o *Options) {
-		o.Drained = func() {
-			defer close(drained)
-			token := r.IssueToken("rec", Rights{Media: true, Objects: []string{"hls/"}})
-			q, err := http.NewRequest(http.MethodPut, "http://unix/objects/hls/live/cam/index.m3u8", strings.NewReader("#EXTM3U"))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			q.Header.Set("Authorization", "Bearer "+token)
-			c := client(t, r.PluginSocketPath())
-			if a, err := c.Do(q); err != nil || a.StatusCode != http.StatusCreated {
-				t.Errorf("put: %v, %v", a, err)
-			}
-			c.CloseIdleConnections() // a stream wants a connection of its own
-			a := get(t, c, "/live/cam.flv?from="+session+":1", token)
-			if b, err := io.ReadAll(a.Body); err != nil || a.StatusCode != http.StatusOK || !strings.Contains(string(b), "onSequence") {
-				t.Errorf("the rest of the stream: %s, %v", a.Status, err)
-			}
-		}
+	drained, done := make(chan struct{}), make(chan struct{})
+	r := run(t, func(o *Options) {
+		o.Drained = func() { close(drained); <-done }
 	})
+	defer close(done)
 	p := r.publish(stream.Key{App: "live", Name: "cam"})
-	session = p.Stream.Session
-	token := r.IssueToken("rec", Rights{Media: true})
-	a := get(t, client(t, r.PluginSocketPath()), "/live/cam.flv?from="+session+":1", token)
+	path := "/live/cam.flv?from=" + p.Stream.Session + ":1"
+	token := r.IssueToken("rec", Rights{Media: true, Objects: []string{"hls/"}})
+	c := client(t, r.PluginSocketPath())
+	a := get(t, c, path, token)
 	r.stop()
+	<-drained
 	if _, err := io.ReadAll(a.Body); err != nil {
 		t.Errorf("the stream's end: %v", err)
 	}
-	<-drained
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://unix/objects/hls/live/cam/index.m3u8", strings.NewReader("#EXTM3U"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Authorization", "Bearer "+token)
+	c.CloseIdleConnections()
+	put, err := c.Do(q)
+	if err != nil || put.StatusCode != http.StatusCreated {
+		t.Fatalf("put: %v, %v", put, err)
+	}
+	put.Body.Close()
+	c.CloseIdleConnections() // a stream wants a connection of its own
+	a = get(t, c, path, token)
+	if b, err := io.ReadAll(a.Body); err != nil || a.StatusCode != http.StatusOK || !strings.Contains(string(b), "onSequence") {
+		t.Errorf("the rest of the stream once more: %s, %v", a.Status, err)
+	}
 }

@@ -319,7 +319,7 @@ func TestChild(t *testing.T) {
 	if err := r.Start(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
-	s, err := r.Attach(t.Context(), sdk.Attach{App: "live", Name: "cam", Session: "S", Next: 1})
+	s, err := r.Attach(t.Context(), sdk.Attach{App: "live", Name: "cam", Session: "S", Resume: true})
 	if err != nil {
 		t.Fatal(err)
 	}

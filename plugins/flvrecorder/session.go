@@ -15,11 +15,12 @@ import (
 	"github.com/millrace/millrace/plugins/sdk"
 )
 
-// session is what this process holds of a publish session: its lock, its
-// manifest, and the parts that are being finished. Any goroutine may use it.
+// session is what this process holds of a recording of a publish session: its
+// lock, its manifest, and the parts that are being finished. Any goroutine may
+// use it.
 type session struct {
 	r    *Recorder
-	id   string
+	id   string // see nameOf
 	dir  folder
 	lock *record.Lock
 	// next is the number of the frame that comes next, for notes in the
