@@ -542,7 +542,11 @@ func TestOrphanHelper(t *testing.T) {
 		}
 		return whole == 2
 	})
-	text := fmt.Sprintf("%d %d %s", r.Status("rec").PID, r.Status("hung").PID, r.DataDir)
+	grandchild, err := os.ReadFile(r.StateDir + "/grandchild")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("%d %d %s %s", r.Status("rec").PID, r.Status("hung").PID, grandchild, r.DataDir)
 	if err := os.WriteFile(report+".new", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -565,30 +569,32 @@ func TestNoOrphans(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var first, second int
+	var first, second, grandchild int
 	var data string
 	await(t, "the server is up", func() bool {
 		b, err := os.ReadFile(report)
 		if err != nil {
 			return false
 		}
-		n, _ := fmt.Sscan(string(b), &first, &second, &data)
-		return n == 3
+		n, _ := fmt.Sscan(string(b), &first, &second, &grandchild, &data)
+		return n == 4
 	})
 	if err := server.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = server.Wait()
 	await(t, "the plugins are gone", func() bool {
-		return gone(first) && gone(second)
+		return gone(first) && gone(second) && gone(grandchild)
 	})
-	files, _ := filepath.Glob(data + "/journal/*/*/*.txt")
-	if len(files) != 1 {
+	files, _ := filepath.Glob(data + "/*/*/*/*.txt")
+	if len(files) != 2 {
 		t.Fatalf("journals: %v", files)
 	}
-	b, err := os.ReadFile(files[0])
-	if err != nil || !strings.HasSuffix(string(b), "\nlost 76 76\n") {
-		t.Errorf("%v, journal ends with %q", err, b[max(0, len(b)-40):])
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil || !strings.HasSuffix(string(b), "\nlost 76 76\n") {
+			t.Errorf("%v, journal ends with %q", err, b[max(0, len(b)-40):])
+		}
 	}
 }
 
