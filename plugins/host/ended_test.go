@@ -1,6 +1,8 @@
 package host_test
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,19 @@ import (
 func patientRig(t *testing.T, mode string) *plugintest.Rig {
 	t.Helper()
 	return plugintest.NewRig(t, map[string]host.Config{"rec": plugintest.Command(mode)}, host.Options{HealthInterval: 20 * time.Second})
+}
+
+// standStill stops the plugin's process until it is killed.
+func standStill(t *testing.T, r *plugintest.Rig) {
+	t.Helper()
+	if err := r.Stall("rec", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	stat := fmt.Sprintf("/proc/%d/stat", r.Status("rec").PID)
+	r.Await("it stands still", func() bool {
+		b, err := os.ReadFile(stat)
+		return err == nil && strings.Contains(string(b), ") T ")
+	})
 }
 
 // awaitDone waits until a session's record is announced, and the host is done
@@ -33,9 +48,7 @@ func TestKilledAtTheEnd(t *testing.T) {
 			p := r.Publish("live", "cam", 10_000)
 			p.Feed(plugintest.GOPs(1, 0, 100)...)
 			awaitLast(r, p)
-			if err := r.Stall("rec", time.Hour); err != nil {
-				t.Fatal(err)
-			}
+			standStill(t, r)
 			p.Feed(plugintest.GOPs(1, 1000, 100)...)
 			r.End(p)
 			if gone {
@@ -99,9 +112,7 @@ func TestStopRecordingOfKilled(t *testing.T) {
 	p := r.Publish("live", "cam", 10_000)
 	p.Feed(plugintest.GOPs(1, 0, 100)...)
 	awaitLast(r, p)
-	if err := r.Stall("rec", time.Hour); err != nil {
-		t.Fatal(err)
-	}
+	standStill(t, r)
 	if err := r.StopRecording("live", "cam", "rec"); err != nil {
 		t.Fatal(err)
 	}
