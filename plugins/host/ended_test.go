@@ -89,6 +89,25 @@ func TestBrokenAtTheEnd(t *testing.T) {
 	whole(t, journal(t, r), 9*75)
 }
 
+// TestSlowAtTheEnd has a plugin that is slow take longer for the rest of a
+// session than a stop may take: it gets all of it.
+func TestSlowAtTheEnd(t *testing.T) {
+	t.Parallel()
+	c := plugintest.Command(plugintest.ModeJournal)
+	c.StopTimeout = 100 * time.Millisecond
+	r := plugintest.NewRig(t, map[string]host.Config{"rec": c}, host.Options{HealthInterval: 20 * time.Second})
+	p := r.Publish("live", "cam", 10_000)
+	p.Feed(plugintest.GOPs(1, 0, 100)...)
+	awaitLast(r, p)
+	if err := r.SlowDisk("rec", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	p.Feed(plugintest.GOPs(12, 1000, 200_000)...)
+	r.End(p)
+	awaitDone(r)
+	whole(t, journal(t, r), 13*75)
+}
+
 // TestStoppedAtTheEnd stops the host when a session has just ended.
 func TestStoppedAtTheEnd(t *testing.T) {
 	t.Parallel()

@@ -62,6 +62,9 @@ type request struct {
 	atKeyframe bool
 	end        uint64    // of Ended: the number after the session's last frame, 0: not known
 	deadline   time.Time // for all of it
+	// room is what the plugin's Detach has in any case, however long the
+	// reading took.
+	room time.Duration
 }
 
 type result struct {
@@ -194,6 +197,9 @@ func (st *stream) run() {
 	switch {
 	case asked != nil:
 		d.Reason, deadline = asked.reason, asked.deadline
+		if least := time.Now().Add(asked.room); deadline.Before(least) {
+			deadline = least
+		}
 	case err != nil:
 		d.Reason = err.Error()
 	}
@@ -423,26 +429,33 @@ func (st *stream) detach(ctx context.Context, r request) (Detached, uint64, erro
 			r.deadline = time.Now().Add(defaultTimeout)
 		}
 	}
+	if r.why == Ended {
+		r.room = time.Until(r.deadline) / 2
+	}
 	st.mu.Lock()
 	if st.want == nil {
 		st.want = &r
 		close(st.asked)
 	}
 	st.mu.Unlock()
-	timer := time.AfterFunc(r.readOn(), st.cancel)
+	giveUp := st.cancel
+	if r.why == Ended {
+		giveUp = func() {} // all of it is read; who asks once more is answered then
+	}
+	timer := time.AfterFunc(r.readOn(), giveUp)
 	defer timer.Stop()
 	select {
 	case <-st.done:
 		return st.result.detached, st.result.at, st.result.err
 	case <-ctx.Done():
-		st.cancel()
+		giveUp()
 		return Detached{}, 0, ctx.Err()
 	}
 }
 
 // readOn is how long reading goes on: the plugin gets the rest of the time.
 func (r *request) readOn() time.Duration {
-	if r.why == Ended || r.why == Lost || r.atKeyframe {
+	if r.why == Lost || r.atKeyframe {
 		return time.Until(r.deadline) / 2
 	}
 	return 0
