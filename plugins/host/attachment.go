@@ -176,12 +176,12 @@ func (s *supervisor) doAttach(a *attachment) {
 	}
 	a.phase, a.p = attaching, s.cur
 	p, e := a.p, a.e
-	from, resume, handover := a.from, a.resume, a.handover
-	if resume {
-		from = a.first
+	q := &pluginv1.AttachRequest{FromSeq: a.from, Resume: a.resume, Handover: a.handover}
+	if a.resume {
+		q.FirstSeq = a.first
 	}
 	s.background.Go(func() {
-		err := p.attach(p.ctx, &e, from, resume, handover)
+		err := p.attach(p.ctx, &e, q)
 		s.post(func() { s.doAttached(a, p, err) })
 	})
 }

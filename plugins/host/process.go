@@ -247,14 +247,13 @@ func (p *process) begin(ctx context.Context, o *Options, service pluginv1.HostSe
 	return nil
 }
 
-// attach begins a stream.
-func (p *process) attach(ctx context.Context, e *event.Event, from uint64, resume bool, handover []byte) error {
+// attach begins a stream; q says how, and is filled in with which.
+func (p *process) attach(ctx context.Context, e *event.Event, q *pluginv1.AttachRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.StartTimeout)
 	defer cancel()
-	_, err := p.remote.Attach(ctx, &pluginv1.AttachRequest{
-		App: e.App, Name: e.Name, Session: e.Session, Started: wire.Stamp(started(e)),
-		FromSeq: from, Resume: resume, Handover: handover, Labels: e.Labels, MediaTarget: p.target(e),
-	})
+	q.App, q.Name, q.Session, q.Started = e.App, e.Name, e.Session, wire.Stamp(started(e))
+	q.Labels, q.MediaTarget = e.Labels, p.target(e)
+	_, err := p.remote.Attach(ctx, q)
 	return err
 }
 

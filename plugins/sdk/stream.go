@@ -25,7 +25,7 @@ type stream struct {
 	s         *server
 	at        Attach
 	target    string
-	first     uint64 // where to begin if nothing is durable, 0: at the cached GOP
+	first     uint64 // where a Resume begins if nothing is durable, 0: at the cached GOP
 	allTracks bool
 	logger    *slog.Logger
 
@@ -75,16 +75,13 @@ type result struct {
 
 func newStream(s *server, r *pluginv1.AttachRequest, allTracks bool) *stream {
 	st := &stream{
-		s: s, target: r.GetMediaTarget(), first: r.GetFromSeq(), allTracks: allTracks,
+		s: s, target: r.GetMediaTarget(), first: r.GetFirstSeq(), allTracks: allTracks,
 		done: make(chan struct{}), asked: make(chan struct{}),
 		logger: s.logger.With("stream_id", r.GetApp()+"/"+r.GetName(), "session", r.GetSession()),
 		at: Attach{
 			App: r.GetApp(), Name: r.GetName(), Session: r.GetSession(), Started: wire.Time(r.GetStarted()),
-			Resume: r.GetResume(), Handover: r.GetHandover(), Labels: r.GetLabels(),
+			Next: r.GetFromSeq(), Resume: r.GetResume(), Handover: r.GetHandover(), Labels: r.GetLabels(),
 		},
-	}
-	if !st.at.Resume {
-		st.at.Next = st.first
 	}
 	st.ctx, st.cancel = context.WithCancel(context.Background())
 	return st

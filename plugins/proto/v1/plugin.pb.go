@@ -783,7 +783,10 @@ type AttachRequest struct {
 	Labels map[string]string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The target to GET from the data plane, with its query. To begin
 	// elsewhere than at the cached GOP, "from=SESSION:SEQ" is added to it.
-	MediaTarget   string `protobuf:"bytes,9,opt,name=media_target,json=mediaTarget,proto3" json:"media_target,omitempty"`
+	MediaTarget string `protobuf:"bytes,9,opt,name=media_target,json=mediaTarget,proto3" json:"media_target,omitempty"`
+	// With resume: the sequence number that the first process began with, for
+	// one that finds nothing on disk; 0: that was the cached GOP.
+	FirstSeq      uint64 `protobuf:"varint,10,opt,name=first_seq,json=firstSeq,proto3" json:"first_seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -879,6 +882,13 @@ func (x *AttachRequest) GetMediaTarget() string {
 		return x.MediaTarget
 	}
 	return ""
+}
+
+func (x *AttachRequest) GetFirstSeq() uint64 {
+	if x != nil {
+		return x.FirstSeq
+	}
+	return 0
 }
 
 // AttachResponse says that the stream was taken.
@@ -2690,7 +2700,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\ttransport\x18\x01 \x01(\tR\ttransport\x12\x16\n" +
 	"\x06socket\x18\x02 \x01(\tR\x06socket\x12\x14\n" +
 	"\x05token\x18\x03 \x01(\tR\x05token\"\x0f\n" +
-	"\rStartResponse\"\xf9\x02\n" +
+	"\rStartResponse\"\x96\x03\n" +
 	"\rAttachRequest\x12\x10\n" +
 	"\x03app\x18\x01 \x01(\tR\x03app\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2700,7 +2710,9 @@ const file_plugin_proto_rawDesc = "" +
 	"\x06resume\x18\x06 \x01(\bR\x06resume\x12\x1a\n" +
 	"\bhandover\x18\a \x01(\fR\bhandover\x12E\n" +
 	"\x06labels\x18\b \x03(\v2-.millrace.plugin.v1.AttachRequest.LabelsEntryR\x06labels\x12!\n" +
-	"\fmedia_target\x18\t \x01(\tR\vmediaTarget\x1a9\n" +
+	"\fmedia_target\x18\t \x01(\tR\vmediaTarget\x12\x1b\n" +
+	"\tfirst_seq\x18\n" +
+	" \x01(\x04R\bfirstSeq\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x10\n" +
