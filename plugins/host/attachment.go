@@ -148,7 +148,7 @@ func (s *supervisor) doAdvance(a *attachment) {
 		s.doAttach(a) // perhaps only to come to an end
 	case a.phase == attached && !live:
 		s.doDetach(a, pluginv1.DetachReason_DETACH_REASON_ENDED, streamEnded)
-	case a.phase == attached && !want:
+	case a.phase == attached && (!want || a.late):
 		s.doDetach(a, pluginv1.DetachReason_DETACH_REASON_STOPPED, "the recording was stopped")
 	case a.phase == attached && a.p != s.cur:
 		s.doHandover(a)
