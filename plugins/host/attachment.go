@@ -240,7 +240,7 @@ func (s *supervisor) doDetached(a *attachment, p *process, why pluginv1.DetachRe
 	if a.p != p || a.phase != detaching {
 		return // the process ended, and another one will come to the end
 	}
-	if err != nil {
+	if err != nil && !a.late { // once
 		s.logger.Warn("plugin did not end a stream in order", "stream_id", a.e.StreamID, "session", a.e.Session, "error", err)
 	}
 	switch code := status.Code(err); {

@@ -99,7 +99,7 @@ func TestSlowAtTheEnd(t *testing.T) {
 	p := r.Publish("live", "cam", 10_000)
 	p.Feed(plugintest.GOPs(1, 0, 100)...)
 	awaitLast(r, p)
-	if err := r.SlowDisk("rec", time.Minute); err != nil {
+	if err := r.SlowDisk("rec", 3*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	p.Feed(plugintest.GOPs(12, 1000, 200_000)...)
