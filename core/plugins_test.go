@@ -42,6 +42,7 @@ type running struct {
 	*Server
 	t       *testing.T
 	foreign string // the socket for other processes
+	stop    context.CancelFunc
 }
 
 func run(t *testing.T, changes ...func(*Options)) *running {
@@ -77,6 +78,7 @@ func run(t *testing.T, changes ...func(*Options)) *running {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	r.stop = cancel
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
 	t.Cleanup(func() {
@@ -392,5 +394,42 @@ func TestStreamAfterOtherRequests(t *testing.T) {
 	}
 	if a := get(t, c, "/live/cam.flv", "sesame"); a.StatusCode != http.StatusOK {
 		t.Errorf("on a new one: %s", a.Status)
+	}
+}
+
+// TestPluginsAtShutdown has plugins read the rest of what was live, and store
+// objects, when the streams have ended.
+func TestPluginsAtShutdown(t *testing.T) {
+	t.Parallel()
+	drained, done := make(chan struct{}), make(chan struct{})
+	r := run(t, func(o *Options) {
+		o.Drained = func() { close(drained); <-done }
+	})
+	defer close(done)
+	p := r.publish(stream.Key{App: "live", Name: "cam"})
+	path := "/live/cam.flv?from=" + p.Stream.Session + ":1"
+	token := r.IssueToken("rec", Rights{Media: true, Objects: []string{"hls/"}})
+	c := client(t, r.PluginSocketPath())
+	a := get(t, c, path, token)
+	r.stop()
+	<-drained
+	if _, err := io.ReadAll(a.Body); err != nil {
+		t.Errorf("the stream's end: %v", err)
+	}
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://unix/objects/hls/live/cam/index.m3u8", strings.NewReader("#EXTM3U"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Authorization", "Bearer "+token)
+	c.CloseIdleConnections()
+	put, err := c.Do(q)
+	if err != nil || put.StatusCode != http.StatusCreated {
+		t.Fatalf("put: %v, %v", put, err)
+	}
+	put.Body.Close()
+	c.CloseIdleConnections() // a stream wants a connection of its own
+	a = get(t, c, path, token)
+	if b, err := io.ReadAll(a.Body); err != nil || a.StatusCode != http.StatusOK || !strings.Contains(string(b), "onSequence") {
+		t.Errorf("the rest of the stream once more: %s, %v", a.Status, err)
 	}
 }

@@ -311,7 +311,6 @@ func (s *Server) shutdown(web *part) error {
 	for _, ln := range s.lns {
 		ln.Close()
 	}
-	s.plugins.stopListening()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	web.cancel()
@@ -321,6 +320,7 @@ func (s *Server) shutdown(web *part) error {
 	if s.options.Drained != nil {
 		s.options.Drained()
 	}
+	s.plugins.stopListening()
 	s.plugins.close(ctx)
 	var err error
 	select {

@@ -255,7 +255,7 @@ func TestRecordingsByCommand(t *testing.T) {
 	// One of ours that lost its end, and one that is gone.
 	writeFile(t, files[0], string(whole[:len(whole)/2]))
 	o.verifies(dir, 1, "instead of", data)
-	o.records(dir, 0, "complete, left alone", "repair", data)
+	o.records(dir, 0, "whole, left alone", "repair", data)
 	decode(t, files[0], "v").succeed(t)
 	o.verifies(dir, 1, "bytes at the end of", files[0])
 	if err := os.Remove(files[1]); err != nil {

@@ -24,8 +24,11 @@ const recordUsage = `Usage:
 PATH is a recording (an FLV file, a session's folder, a manifest) or a folder
 with recordings below it. repair cuts a torn end off, writes an FLV's duration
 and seek table afresh, and merges a session's segments into stream_full.mp4; of
-a folder, it leaves alone what is complete. With --mp4, an FLV gets an MP4
+a folder, it leaves alone what is whole. With --mp4, an FLV gets an MP4
 beside it. What is being recorded is not touched.
+
+"Complete" is a recording to whose end its session, or whoever stopped it, came;
+one that a crash ended is at best whole up to there.
 
 Exit status: 0 all is complete, or was mended; 1 it is not.
 `
@@ -203,8 +206,8 @@ type repairer struct {
 
 func (p repairer) repair(ctx context.Context, r recording) (string, error) {
 	if !r.named && !p.mp4 {
-		if report, err := r.report(); err == nil && (report.Complete() || r.manifest == nil && len(report.Problems) == 0) {
-			return "complete, left alone", nil
+		if report, err := r.report(); err == nil && (report.Whole() || r.manifest == nil && len(report.Problems) == 0) {
+			return "whole, left alone", nil
 		}
 	}
 	switch {
@@ -214,7 +217,7 @@ func (p repairer) repair(ctx context.Context, r recording) (string, error) {
 		done, err := fmp4.Repair(ctx, filepath.Dir(r.at), p.log)
 		return done.String(), err
 	case r.manifest.Complete:
-		return "complete, left alone", nil
+		return "whole, left alone", nil
 	}
 	return "", fmt.Errorf("the plugin %q mends its recordings itself, when it starts", r.manifest.Plugin)
 }

@@ -16,9 +16,25 @@ type pluginConn struct {
 	conn      *conn
 	buf       []byte // an incomplete head
 	discarded int    // bytes that came behind the request for a stream
+	idle      bool   // it does not count in the loop's load
 }
 
-func (h *pluginConn) open() { h.expectHead() }
+func (h *pluginConn) open() {
+	h.setIdle(true)
+	h.expectHead()
+}
+
+// setIdle has the connection count as load of the loop while it takes a stream
+// only: Drain waits for the end of nothing else of plugins.
+func (h *pluginConn) setIdle(idle bool) {
+	switch {
+	case idle && !h.idle:
+		h.conn.loop.load.Add(-1)
+	case !idle && h.idle:
+		h.conn.loop.load.Add(1)
+	}
+	h.idle = idle
+}
 
 func (h *pluginConn) expectHead() {
 	limit := h.conn.engine.Settings().Limits.RequestHeaderTimeout
@@ -135,6 +151,7 @@ func (h *pluginConn) tap(head httpflv.Head, live httpflv.Live, feed httpflv.Feed
 		budget.Allow(stream.Limits{Bytes: feed.Lag, Age: feed.LagTime})
 	}
 	h.buf = nil
+	h.setIdle(false)
 	c.out = httpflv.Responder{Server: serverName}.AppendLive(c.out, head, time.Now())
 	c.loop.tapInto(c, s, tapOptions{
 		plugin: grant.Plugin, from: feed.From, budget: budget, window: feed.Merge, key: key,
@@ -178,12 +195,9 @@ func (h *pluginConn) timeout(int64) {
 	h.conn.finish(causeTimeout, "no request (limits.request_header_timeout, limits.idle_timeout)")
 }
 
-// drain lets a plugin have the rest of its stream: that has ended by now.
-func (h *pluginConn) drain() {
-	if h.conn.tap == nil {
-		h.conn.finish(causeServer, shuttingDown)
-	}
-}
+// drain lets a plugin go on: it has the rest of its stream to read, which has
+// ended by now, and its objects to store. Close ends what is left.
+func (h *pluginConn) drain() {}
 
 // kick ends the connection without a clean end: the plugin may come back.
 func (h *pluginConn) kick(reason string) { h.conn.kill(causeKicked, reason) }
@@ -192,6 +206,7 @@ func (h *pluginConn) closed() {
 	if t := h.conn.tap; t != nil {
 		h.conn.loop.untap(t, h.conn.reason)
 	}
+	h.setIdle(false)
 }
 
 func (h *pluginConn) describe(s *ClientStatus) {

@@ -140,7 +140,7 @@ func (s *stream) Detach(ctx context.Context, d sdk.Detach) (sdk.Detached, error)
 		patched = s.session.finish(p.state)
 	}
 	s.session.finishRest()
-	err = errors.Join(err, s.session.end(time.Now()))
+	err = errors.Join(err, s.session.end(time.Now(), d.Final))
 	if patched != nil {
 		select {
 		case <-patched:

@@ -269,7 +269,9 @@ func TestPatchCutShort(t *testing.T) {
 			t.Errorf("after %d bytes of the patch: other file", done)
 		}
 		h.Stop(b)
-		whole(t, h)
+		if m := whole(t, h); !m.Final {
+			t.Error("the session's end is forgotten")
+		}
 	}
 }
 
@@ -296,7 +298,7 @@ func TestOrphans(t *testing.T) {
 	b.finishOrphans()
 	h.Stop(b)
 	m := whole(t, h)
-	if last := items[len(items)-1].Seq; m.Parts[0].ToSeq != last {
+	if last := items[len(items)-1].Seq; m.Final || m.Parts[0].ToSeq != last {
 		t.Errorf("to %d, want %d", m.Parts[0].ToSeq, last)
 	}
 	_, _, tags := content(t, path)
@@ -317,7 +319,7 @@ func TestChild(t *testing.T) {
 	if err := r.Start(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
-	s, err := r.Attach(t.Context(), sdk.Attach{App: "live", Name: "cam", Session: "S", Next: 1})
+	s, err := r.Attach(t.Context(), sdk.Attach{App: "live", Name: "cam", Session: "S", Resume: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +330,7 @@ func TestChild(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond) // the parent kills in mid-work
 	}
-	if _, err := s.Detach(t.Context(), sdk.Detach{Why: sdk.Ended}); err != nil {
+	if _, err := s.Detach(t.Context(), sdk.Detach{Why: sdk.Ended, Final: true}); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Stop(t.Context()); err != nil {

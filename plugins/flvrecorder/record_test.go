@@ -344,11 +344,24 @@ func TestNextSession(t *testing.T) {
 	whole(t, h)
 }
 
-// A recording that is stopped and started within a session is two records.
+// A recording that is stopped and started within a session is two records,
+// also when the first is being finished still, or that failed.
 func TestStoppedAndStarted(t *testing.T) {
 	t.Parallel()
+	for name, fails := range map[string]bool{"finished": false, "not finished": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stoppedAndStarted(t, fails)
+		})
+	}
+}
+
+func stoppedAndStarted(t *testing.T, fails bool) {
 	h := plugintest.NewHost(t)
-	r := start(h)
+	r := startTap(h)
+	if fails {
+		r.Recorder.host = mute{h}
+	}
 	s := h.Attach(r, "live", "cam")
 	s.FeedFrames(plugintest.GOPs(1, 0, 50)...)
 	s.Detach(sdk.Stopped)
@@ -357,16 +370,24 @@ func TestStoppedAndStarted(t *testing.T) {
 	a.Next = s.Next()
 	s = h.AttachWith(r, a)
 	s.FeedFrames(plugintest.GOPs(1, 1000, 50)...)
+	next := start(h)
+	s = s.Resume(next)
+	s.FeedFrames(plugintest.GOPs(1, 2000, 50)...)
 	s.End()
-	h.Stop(r)
-	whole(t, h)
-	if n := len(files(t, h)); n != 2 {
-		t.Errorf("%d files", n)
+	next.finishOrphans()
+	h.Stop(next)
+	all := files(t, h)
+	if len(all) != 2 || !strings.HasSuffix(all[1], "_2.flv") {
+		t.Fatalf("files: %q", all)
 	}
-	for _, path := range files(t, h) {
-		if problems, err := inspect(path, true); err != nil || len(problems) > 0 {
-			t.Errorf("%s: %v, %v", path, problems, err)
+	for i, path := range all {
+		report, err := Verify(path)
+		if err != nil || !report.Complete() || len(report.Record.Parts) != 1 {
+			t.Errorf("%d: %v\n%s", i, err, report.String())
 		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(h.StateDir(), "flv/*")); len(left) > 0 {
+		t.Errorf("left in the state folder: %v", left)
 	}
 }
 

@@ -126,12 +126,16 @@ func (r *Recorder) Stop(ctx context.Context) error {
 
 // Attach begins a stream, or goes on with the file of an earlier process.
 func (r *Recorder) Attach(ctx context.Context, a sdk.Attach) (sdk.Stream, error) {
+	id, err := r.nameFor(a)
+	if err != nil {
+		return nil, err
+	}
 	r.mu.Lock()
-	if old := r.sessions[a.Session]; old != nil && old.over.Load() {
+	if old := r.sessions[id]; old != nil && old.over.Load() {
 		old.cancel() // what it has not finished is taken over
 	}
 	r.mu.Unlock()
-	ses, states, err := r.openSession(ctx, a.Session, record.AcquireLock)
+	ses, states, err := r.openSession(ctx, id, record.AcquireLock)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +147,7 @@ func (r *Recorder) Attach(ctx context.Context, a sdk.Attach) (sdk.Stream, error)
 		return nil, errors.Join(fmt.Errorf("go on with recording: %w", err), ses.abandon())
 	}
 	r.mu.Lock()
-	r.sessions[a.Session] = ses
+	r.sessions[id] = ses
 	r.mu.Unlock()
 	return s, nil
 }
@@ -153,9 +157,7 @@ func (r *Recorder) HandleEvent(_ context.Context, e *event.Event) {
 	if e.Event != event.StreamBack {
 		return
 	}
-	r.mu.Lock()
-	s := r.sessions[e.Session]
-	r.mu.Unlock()
+	s := r.recording(e.Session)
 	if s == nil {
 		return
 	}
@@ -164,6 +166,18 @@ func (r *Recorder) HandleEvent(_ context.Context, e *event.Event) {
 	if err != nil {
 		r.log.Warn("absence of a publisher not noted", "stream", e.StreamID, "error", err)
 	}
+}
+
+// recording is what is being recorded of a publish session, nil if nothing is.
+func (r *Recorder) recording(publish string) *session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.sessions {
+		if publishOf(s.id) == publish && !s.over.Load() {
+			return s
+		}
+	}
+	return nil
 }
 
 // retire finishes a session in the background.
@@ -229,7 +243,7 @@ func (r *Recorder) finishOrphans() {
 		if r.ctx.Err() != nil {
 			return
 		}
-		if slices.ContainsFunc(live, func(e event.Event) bool { return e.Session == id }) {
+		if slices.ContainsFunc(live, func(e event.Event) bool { return e.Session == publishOf(id) }) {
 			continue
 		}
 		err := r.finishOrphan(id)
@@ -252,7 +266,7 @@ func (r *Recorder) finishOrphan(id string) error {
 		}
 		s.finish(*st)
 	}
-	return errors.Join(s.end(ended), s.retire(true))
+	return errors.Join(s.end(ended, s.final), s.retire(true))
 }
 
 // abandon lets a session go as it is.

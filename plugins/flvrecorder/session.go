@@ -15,11 +15,12 @@ import (
 	"github.com/millrace/millrace/plugins/sdk"
 )
 
-// session is what this process holds of a publish session: its lock, its
-// manifest, and the parts that are being finished. Any goroutine may use it.
+// session is what this process holds of a recording of a publish session: its
+// lock, its manifest, and the parts that are being finished. Any goroutine may
+// use it.
 type session struct {
 	r    *Recorder
-	id   string
+	id   string // see nameOf
 	dir  folder
 	lock *record.Lock
 	// next is the number of the frame that comes next, for notes in the
@@ -33,6 +34,7 @@ type session struct {
 	path     string // of the manifest, "" before the first part
 
 	undone []state // parts whose finishing failed; see finishRest
+	final  bool    // as an earlier process found it
 
 	jobs   sync.WaitGroup // of finish
 	ctx    context.Context
@@ -90,8 +92,8 @@ func (s *session) use(path string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.manifest, s.path = m, path
-	s.manifest.Ended, s.manifest.Complete = time.Time{}, false
+	s.manifest, s.path, s.final = m, path, m.Final
+	s.manifest.Ended, s.manifest.Complete, s.manifest.Final = time.Time{}, false, false
 	return nil
 }
 
@@ -197,10 +199,10 @@ func (s *session) retire(ended bool) error {
 	return errors.Join(s.dir.tidy(math.MaxInt64), gone(os.Remove(string(s.dir))), s.lock.Remove())
 }
 
-// end notes when the session ended.
-func (s *session) end(now time.Time) error {
+// end notes when the session ended; final: that its end is known.
+func (s *session) end(now time.Time, final bool) error {
 	return s.change(func(m *record.Manifest) error {
-		m.Ended = now
+		m.Ended, m.Final = now, final
 		return nil
 	})
 }

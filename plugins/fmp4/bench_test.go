@@ -41,7 +41,7 @@ func BenchmarkWriter(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			if err := w.finish(); err != nil {
+			if err := w.finish(true); err != nil {
 				b.Fatal(err)
 			}
 		})

@@ -150,7 +150,7 @@ func write(t testing.TB, s sdk.Stream, all []sdk.Item) {
 
 func detach(t testing.TB, s sdk.Stream, why sdk.Why) sdk.Detached {
 	t.Helper()
-	d, err := s.Detach(t.Context(), sdk.Detach{Why: why})
+	d, err := s.Detach(t.Context(), sdk.Detach{Why: why, Final: why == sdk.Ended})
 	if err != nil {
 		t.Fatal(err)
 	}

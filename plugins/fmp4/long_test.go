@@ -58,7 +58,7 @@ func long(tb testing.TB, dir string, length time.Duration) *session {
 		}
 		give(sdk.Frame, clip.Frame(media.Video, media.AVC, flags, dts, int32(i%3*33), video[min(i%60, 1)].Body()[:min(60, len(video[1].Body()))]))
 	}
-	if err := w.finish(); err != nil {
+	if err := w.finish(true); err != nil {
 		tb.Fatal(err)
 	}
 	return w.sess

@@ -124,7 +124,7 @@ func (s *session) repair(now time.Time) error {
 	if err := s.resume(); err != nil {
 		return err
 	}
-	return s.end(now)
+	return s.end(now, false)
 }
 
 func (p *Plugin) warn(what string, at place, err error) {

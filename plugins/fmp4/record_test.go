@@ -152,7 +152,7 @@ func checkSession(t *testing.T, dir string, c *clip.Clip) {
 		t.Errorf("mp4ff: %v", err)
 	}
 	report, err := record.Verify(dir)
-	if err != nil || !report.Complete() || report.From != 1 || report.To != uint64(len(c.Frames)+1) {
+	if err != nil || !report.Whole() || report.From != 1 || report.To != uint64(len(c.Frames)+1) {
 		t.Errorf("verify: %v\n%s", err, report.String())
 	}
 }

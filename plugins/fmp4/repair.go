@@ -139,7 +139,7 @@ func repairFLV(ctx context.Context, path string, log *slog.Logger) (r Repaired, 
 	if w.sess == nil {
 		return r, ErrEmpty
 	}
-	if err := w.finish(); err != nil {
+	if err := w.finish(false); err != nil {
 		return r, err
 	}
 	if r, err = w.sess.merged(ctx); err != nil {

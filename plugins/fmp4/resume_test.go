@@ -260,7 +260,7 @@ func TestFinishOthers(t *testing.T) {
 			}
 			stop(t, p)
 			report, err := record.Verify(h.dir(1))
-			if err != nil || !report.Complete() {
+			if err != nil || !report.Whole() || report.Complete() {
 				t.Errorf("verify: %v\n%s", err, report.String())
 			}
 			if tt.name == "connection lost" {

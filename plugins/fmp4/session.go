@@ -63,7 +63,7 @@ func (s *session) again() error {
 		if m.Session != s.Session {
 			return fmt.Errorf("%w: the folder is that of session %s", ErrExists, m.Session)
 		}
-		m.Ended, m.Complete = time.Time{}, false
+		m.Ended, m.Complete, m.Final = time.Time{}, false, false
 		m.Parts = slices.DeleteFunc(m.Parts, func(p record.Part) bool { return p.Number == 0 })
 		return nil
 	})
@@ -243,15 +243,15 @@ func (s *session) gap(g record.Gap) error {
 }
 
 // end lists what is open and marks the session as ended. It is complete once
-// the plain MP4 is there, if one is wanted.
-func (s *session) end(now time.Time) error {
+// the plain MP4 is there, if one is wanted. final: the session's end is known.
+func (s *session) end(now time.Time, final bool) error {
 	if err := s.closeSegment(); err != nil {
 		return err
 	}
 	var m record.Manifest
 	err := s.update(func(got *record.Manifest) error {
 		if got.Ended.IsZero() {
-			got.Ended = now
+			got.Ended, got.Final = now, final
 		}
 		got.Complete = !s.opt.Full
 		m = *got

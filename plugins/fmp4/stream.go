@@ -101,7 +101,7 @@ func (s *stream) Detach(_ context.Context, d sdk.Detach) (sdk.Detached, error) {
 		err := s.w.leave()
 		return sdk.Detached{Durable: s.w.durable}, errors.Join(err, s.letGo())
 	}
-	if err := s.w.finish(); err != nil {
+	if err := s.w.finish(d.Final); err != nil {
 		return sdk.Detached{Durable: s.w.durable}, errors.Join(err, s.letGo())
 	}
 	done := sdk.Detached{Durable: s.w.durable}

@@ -182,8 +182,8 @@ func (w *writer) leave() error {
 	return w.sess.closeSegment()
 }
 
-// finish writes what is left and ends the session.
-func (w *writer) finish() error {
+// finish writes what is left and ends the session; final: its end is known.
+func (w *writer) finish(final bool) error {
 	if err := w.flush(true); err != nil || w.sess == nil {
 		return err
 	}
@@ -192,5 +192,5 @@ func (w *writer) finish() error {
 			return err
 		}
 	}
-	return w.sess.end(w.now())
+	return w.sess.end(w.now(), final)
 }

@@ -329,7 +329,7 @@ func TestRecover(t *testing.T) {
 			startSpy(t, h, c, values)
 			wait(t, func() bool { return len(h.Announced(event.RecordDone)) > 0 })
 			r, err := record.Verify(dir)
-			if err != nil || !r.Complete() || r.To < 600 {
+			if err != nil || !r.Whole() || r.Complete() || r.To < 600 {
 				t.Errorf("verify: %v\n%s", err, r.String())
 			}
 			if done := h.Announced(event.RecordDone); len(done) != 1 {

@@ -151,6 +151,7 @@ func (p *Plugin) resume(j *journal, old saved) (*stream, error) {
 	if err := s.restore(&old); err != nil {
 		return nil, err
 	}
+	s.manifest.Final = false
 	s.durable = s.next
 	if err := s.restoreTracks(&old.tracks); err != nil {
 		return nil, err
@@ -319,7 +320,7 @@ func (p *Plugin) finishSaved(j *journal, old saved) error {
 	if err := s.restore(&old); err != nil {
 		return errors.Join(err, j.close())
 	}
-	err := errors.Join(s.finish(), j.close())
+	err := errors.Join(s.finish(s.manifest.Final), j.close())
 	s.sweep()
 	return err
 }

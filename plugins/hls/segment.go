@@ -302,8 +302,8 @@ func (s *stream) event(name string, seg *segment) event.Event {
 }
 
 // finish ends the session: the playlist gets its end, the manifest is
-// complete.
-func (s *stream) finish() error {
+// complete; final: the session's end is known.
+func (s *stream) finish(final bool) error {
 	if err := errors.Join(s.release(), s.endSegment(s.end, s.next)); err != nil {
 		return err
 	}
@@ -315,7 +315,7 @@ func (s *stream) finish() error {
 	if err := s.writePlaylist(true); err != nil {
 		return err
 	}
-	s.manifest.Ended, s.manifest.Complete = s.p.now(), true
+	s.manifest.Ended, s.manifest.Complete, s.manifest.Final = s.p.now(), true, final
 	if err := s.saveManifest(); err != nil {
 		return err
 	}

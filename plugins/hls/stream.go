@@ -334,7 +334,7 @@ func (s *stream) Detach(_ context.Context, d sdk.Detach) (sdk.Detached, error) {
 	if d.Why == sdk.Handover {
 		return s.handOver()
 	}
-	if err := s.finish(); err != nil {
+	if err := s.finish(d.Final); err != nil {
 		return sdk.Detached{Durable: s.durable}, errors.Join(err, s.close())
 	}
 	return sdk.Detached{Durable: s.next}, s.close()

@@ -27,6 +27,8 @@ type attachment struct {
 	e     event.Event // as the stream started
 	phase phase
 	p     *process // unless idle
+	// first is where the session began for the plugin, 0: at the cached GOP.
+	first uint64
 	// How to attach next.
 	from     uint64
 	resume   bool
@@ -34,6 +36,13 @@ type attachment struct {
 	after    time.Time // not before
 	fails    int
 	health   *pluginv1.StreamHealth
+	// begun: a process has it, or had, and has not said that it is done with
+	// it.
+	begun bool
+	// ended is when the session was first found over; zero: it is live.
+	ended time.Time
+	// late: the process was asked for the end, and had not come to it in time.
+	late bool
 }
 
 // young is the age in which a session's first frame is asked for: the server
@@ -58,7 +67,11 @@ func (s *supervisor) wants(e *event.Event) bool {
 
 // doReconcile brings what is attached into line with what is live.
 func (s *supervisor) doReconcile() {
-	if s.cur == nil || s.ctx.Err() != nil {
+	if s.ctx.Err() != nil {
+		return
+	}
+	if s.cur == nil {
+		s.doGiveUp()
 		return
 	}
 	for _, e := range s.h.streams() {
@@ -77,18 +90,51 @@ func (s *supervisor) doReconcile() {
 	s.doSwapped()
 }
 
+// doGiveUp forgets what no process came for.
+func (s *supervisor) doGiveUp() {
+	for _, a := range s.sessions {
+		if _, live := s.h.isLive(a.e.Session); !live && !s.doOwed(a) {
+			s.doRemove(a)
+		}
+	}
+}
+
 func (s *supervisor) doAdd(e event.Event) {
 	a := &attachment{e: e}
 	if _, byHand := s.overrides[e.Session]; !byHand && time.Since(started(&e)) < young {
-		a.from = 1
+		a.from, a.first = 1, 1
 	}
 	s.sessions[e.Session] = a
+	s.mu.Lock()
+	s.held[e.Session] = e
+	s.mu.Unlock()
 	s.h.hold(e.Session)
 }
 
 func (s *supervisor) doRemove(a *attachment) {
 	delete(s.sessions, a.e.Session)
+	s.mu.Lock()
+	delete(s.held, a.e.Session)
+	s.mu.Unlock()
 	s.h.release(a.e.Session)
+}
+
+// streams are the live ones, and those that have ended and that the plugin has
+// not come to the end of.
+func (s *supervisor) streams() []event.Event {
+	all := s.h.streams()
+	live := make(map[string]bool, len(all))
+	for i := range all {
+		live[all[i].Session] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for session, e := range s.held {
+		if !live[session] {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 // doAdvance takes the next step for one stream.
@@ -96,17 +142,31 @@ func (s *supervisor) doAdvance(a *attachment) {
 	e, live := s.h.isLive(a.e.Session)
 	want := live && s.wants(&e)
 	switch {
-	case a.phase == idle && !live && a.handover == nil, a.phase == idle && !want && live:
+	case a.phase == idle && live && !want && !a.resume && a.handover == nil, a.phase == idle && !live && !s.doOwed(a):
 		s.doRemove(a)
 	case a.phase == idle:
-		s.doAttach(a)
+		s.doAttach(a) // perhaps only to come to an end
 	case a.phase == attached && !live:
-		s.doDetach(a, pluginv1.DetachReason_DETACH_REASON_ENDED, "the stream ended")
-	case a.phase == attached && !want:
+		s.doDetach(a, pluginv1.DetachReason_DETACH_REASON_ENDED, streamEnded)
+	case a.phase == attached && (!want || a.late):
 		s.doDetach(a, pluginv1.DetachReason_DETACH_REASON_STOPPED, "the recording was stopped")
 	case a.phase == attached && a.p != s.cur:
 		s.doHandover(a)
 	}
+}
+
+// restFor is how long a session that has ended waits for a plugin that had begun
+// with it and did not come to its end. What the server has still is sent; of
+// what it has not the plugin is told that it is missing.
+const restFor = 10 * time.Minute
+
+// doOwed reports whether a plugin is to get the rest of a session that has
+// ended.
+func (s *supervisor) doOwed(a *attachment) bool {
+	if a.ended.IsZero() {
+		a.ended = time.Now()
+	}
+	return a.begun && time.Since(a.ended) < restFor
 }
 
 func (s *supervisor) doAttach(a *attachment) {
@@ -116,9 +176,12 @@ func (s *supervisor) doAttach(a *attachment) {
 	}
 	a.phase, a.p = attaching, s.cur
 	p, e := a.p, a.e
-	from, resume, handover := a.from, a.resume, a.handover
+	q := &pluginv1.AttachRequest{FromSeq: a.from, Resume: a.resume, Handover: a.handover}
+	if a.resume {
+		q.FirstSeq = a.first
+	}
 	s.background.Go(func() {
-		err := p.attach(p.ctx, &e, from, resume, handover)
+		err := p.attach(p.ctx, &e, q)
 		s.post(func() { s.doAttached(a, p, err) })
 	})
 }
@@ -134,7 +197,7 @@ func (s *supervisor) doAttached(a *attachment, p *process, err error) {
 		return // the process ended meanwhile
 	}
 	if err == nil {
-		a.phase, a.from, a.resume, a.handover = attached, 0, false, nil
+		a.phase, a.from, a.resume, a.handover, a.begun = attached, 0, false, nil, true
 		return
 	}
 	if _, live := s.h.isLive(a.e.Session); live {
@@ -142,13 +205,13 @@ func (s *supervisor) doAttached(a *attachment, p *process, err error) {
 	}
 	s.doIdle(a)
 	if a.handover != nil || status.Code(err) != codes.Unknown { // not the plugin's own error: it may have begun
-		a.resume, a.handover, a.from = true, nil, 0
+		a.resume, a.handover, a.from, a.begun = true, nil, 0, true
 	}
 	s.doBackOff(a)
 }
 
 // doIdle lets an attachment be attached again.
-func (s *supervisor) doIdle(a *attachment) { a.phase, a.p, a.health = idle, nil, nil }
+func (s *supervisor) doIdle(a *attachment) { a.phase, a.p, a.health, a.late = idle, nil, nil, false }
 
 func (s *supervisor) doBackOff(a *attachment) {
 	delay := min(leastRetry<<min(a.fails, 10), mostRetry)
@@ -157,21 +220,42 @@ func (s *supervisor) doBackOff(a *attachment) {
 	time.AfterFunc(delay, s.poke)
 }
 
+const streamEnded = "the stream ended"
+
 func (s *supervisor) doDetach(a *attachment, why pluginv1.DetachReason, message string) {
 	a.phase = detaching
-	p, session := a.p, a.e.Session
+	p, q := a.p, &pluginv1.DetachRequest{Session: a.e.Session, Reason: why, Message: message}
+	if why == pluginv1.DetachReason_DETACH_REASON_ENDED {
+		q.EndSeq = s.h.endOf(a.e.Session)
+	}
+	s.detaching.Add(1)
 	s.background.Go(func() {
-		_, err := p.detach(context.WithoutCancel(p.ctx), session, why, message, false)
+		defer s.detaching.Done()
+		_, err := p.detach(context.WithoutCancel(p.ctx), q)
 		s.post(func() { s.doDetached(a, p, why, err) })
 	})
 }
 
 func (s *supervisor) doDetached(a *attachment, p *process, why pluginv1.DetachReason, err error) {
 	if a.p != p || a.phase != detaching {
-		return
+		return // the process ended, and another one will come to the end
 	}
-	if err != nil {
+	if err != nil && !a.late { // once
 		s.logger.Warn("plugin did not end a stream in order", "stream_id", a.e.StreamID, "session", a.e.Session, "error", err)
+	}
+	switch code := status.Code(err); {
+	case code == codes.Unavailable, code == codes.NotFound && !a.late:
+		// The process died, or gave the stream up just before.
+		s.doIdle(a)
+		a.resume = true
+		s.doBackOff(a)
+		return
+	case code == codes.DeadlineExceeded && p != s.cur:
+		s.doKill(p, "slow to end session "+a.e.Session) // nobody else looks after it
+		return
+	case code == codes.DeadlineExceeded && (a.ended.IsZero() || s.doOwed(a)):
+		a.phase, a.late = attached, true // ask once more
+		return
 	}
 	if why == pluginv1.DetachReason_DETACH_REASON_STOPPED {
 		s.h.namer.Finish(s.name, a.e.Session)
@@ -183,14 +267,15 @@ func (s *supervisor) doDetached(a *attachment, p *process, why pluginv1.DetachRe
 // plugin can, otherwise at a keyframe, where its next file begins.
 func (s *supervisor) doHandover(a *attachment) {
 	a.phase = detaching
-	p, session := a.p, a.e.Session
+	p, q := a.p, &pluginv1.DetachRequest{
+		Session: a.e.Session, Reason: pluginv1.DetachReason_DETACH_REASON_HANDOVER, Message: "another process goes on",
+	}
 	able := p.info.Handover && s.cur.info.Handover
-	why, atKeyframe := pluginv1.DetachReason_DETACH_REASON_HANDOVER, false
 	if !able {
-		why, atKeyframe = pluginv1.DetachReason_DETACH_REASON_STOPPED, true
+		q.Reason, q.AtKeyframe = pluginv1.DetachReason_DETACH_REASON_STOPPED, true
 	}
 	s.background.Go(func() {
-		answer, err := p.detach(context.WithoutCancel(p.ctx), session, why, "another process goes on", atKeyframe)
+		answer, err := p.detach(context.WithoutCancel(p.ctx), q)
 		s.post(func() { s.doHandedOver(a, p, able, answer, err) })
 	})
 }
@@ -211,7 +296,7 @@ func (s *supervisor) doHandedOver(a *attachment, p *process, able bool, answer *
 		}
 	default:
 		s.h.namer.Finish(s.name, a.e.Session)
-		a.from = answer.GetAtSeq()
+		a.from, a.first = answer.GetAtSeq(), answer.GetAtSeq() // of another record
 	}
 }
 

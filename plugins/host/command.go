@@ -1,12 +1,8 @@
 package host
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -46,26 +42,6 @@ func lookUp(beside, command string) (string, error) {
 		return "", fmt.Errorf("%w beside the server and in PATH: %w", ErrNoProgram, err)
 	}
 	return filepath.Abs(path)
-}
-
-func verifyChecksum(path, want string) error {
-	if want == "" {
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	sum, err := hex.DecodeString(want)
-	if err != nil || subtle.ConstantTimeCompare(sum, h.Sum(nil)) != 1 {
-		return fmt.Errorf("%s: %w", path, ErrChecksum)
-	}
-	return nil
 }
 
 // kept are the names of the server's environment that plugins get. The rest

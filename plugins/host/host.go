@@ -28,6 +28,7 @@ type Host struct {
 	mu      sync.Mutex
 	live    map[string]event.Event // streams, by session
 	refs    map[string]int         // attachments, by session
+	ends    map[string]uint64      // of sessions that have ended and are attached
 	configs map[string]Config
 	sups    map[string]*supervisor
 	list    atomic.Pointer[[]*supervisor] // of sups; replaced, never changed
@@ -52,7 +53,7 @@ func New(o Options) (*Host, error) {
 		*dir = abs
 	}
 	h := &Host{
-		o: o, live: map[string]event.Event{}, refs: map[string]int{},
+		o: o, live: map[string]event.Event{}, refs: map[string]int{}, ends: map[string]uint64{},
 		configs: map[string]Config{}, sups: map[string]*supervisor{},
 	}
 	h.doList()
@@ -191,6 +192,9 @@ func (h *Host) lifecycle(e event.Event) {
 		h.live[e.Session] = e
 	case event.Unpublish:
 		delete(h.live, e.Session)
+		if h.refs[e.Session] > 0 {
+			h.ends[e.Session] = e.ToSeq
+		}
 		h.forget(e.Session)
 	default:
 		h.update(e)
@@ -263,6 +267,7 @@ func (h *Host) release(session string) {
 	defer h.mu.Unlock()
 	if h.refs[session]--; h.refs[session] <= 0 {
 		delete(h.refs, session)
+		delete(h.ends, session)
 	}
 	h.forget(session)
 }
@@ -272,6 +277,13 @@ func (h *Host) forget(session string) {
 	if _, live := h.live[session]; !live && h.refs[session] == 0 {
 		go h.namer.Forget(session) // it may be waiting for the disk, which Event must not
 	}
+}
+
+// endOf is the number after a session's last frame, 0 if it is not known.
+func (h *Host) endOf(session string) uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ends[session]
 }
 
 // find returns the live session of a stream.

@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -193,6 +194,21 @@ func TestResumesAfterKill(t *testing.T) {
 	r.End(p)
 	r.Await("the record is announced", func() bool { return len(r.Announced()) == 1 })
 	whole(t, journal(t, r), 375)
+}
+
+// TestResumesAtTheFirst kills a plugin that has nothing on disk yet.
+func TestResumesAtTheFirst(t *testing.T) {
+	t.Parallel()
+	r := rig(t, plugintest.ModeCrashFirst)
+	p := r.Publish("live", "cam", 10_000)
+	p.Feed(plugintest.GOPs(4, 0, 1000)...)
+	awaitLast(r, p)
+	r.End(p)
+	awaitDone(r)
+	whole(t, journal(t, r), 300)
+	if s := r.Status("rec"); s.Restarts != 1 {
+		t.Errorf("%+v", s)
+	}
 }
 
 func TestSwapLosesNothing(t *testing.T) {
@@ -511,6 +527,7 @@ func TestOrphanHelper(t *testing.T) {
 		t.Skip("run by TestNoOrphans")
 	}
 	c := plugintest.Command(plugintest.ModeJournal)
+	c.SHA256 = sumOf(t, c.Command)
 	hung := plugintest.Command(plugintest.ModeGrandchild)
 	hung.Values = map[string]any{"kind": "hung"}
 	r := plugintest.NewRig(t, map[string]host.Config{"rec": c, "hung": hung}, host.Options{})
@@ -525,7 +542,11 @@ func TestOrphanHelper(t *testing.T) {
 		}
 		return whole == 2
 	})
-	text := fmt.Sprintf("%d %d %s", r.Status("rec").PID, r.Status("hung").PID, r.DataDir)
+	grandchild, err := os.ReadFile(r.StateDir + "/grandchild")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("%d %d %s %s", r.Status("rec").PID, r.Status("hung").PID, grandchild, r.DataDir)
 	if err := os.WriteFile(report+".new", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -548,30 +569,32 @@ func TestNoOrphans(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var first, second int
+	var first, second, grandchild int
 	var data string
 	await(t, "the server is up", func() bool {
 		b, err := os.ReadFile(report)
 		if err != nil {
 			return false
 		}
-		n, _ := fmt.Sscan(string(b), &first, &second, &data)
-		return n == 3
+		n, _ := fmt.Sscan(string(b), &first, &second, &grandchild, &data)
+		return n == 4
 	})
 	if err := server.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = server.Wait()
 	await(t, "the plugins are gone", func() bool {
-		return gone(first) && gone(second)
+		return gone(first) && gone(second) && gone(grandchild)
 	})
-	files, _ := filepath.Glob(data + "/journal/*/*/*.txt")
-	if len(files) != 1 {
+	files, _ := filepath.Glob(data + "/*/*/*/*.txt")
+	if len(files) != 2 {
 		t.Fatalf("journals: %v", files)
 	}
-	b, err := os.ReadFile(files[0])
-	if err != nil || !strings.HasSuffix(string(b), "\nlost 76 76\n") {
-		t.Errorf("%v, journal ends with %q", err, b[max(0, len(b)-40):])
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil || !strings.HasSuffix(string(b), "\nlost 76 76\n") {
+			t.Errorf("%v, journal ends with %q", err, b[max(0, len(b)-40):])
+		}
 	}
 }
 
@@ -640,10 +663,45 @@ func TestOtherUser(t *testing.T) {
 		t.Skip("only root may start processes of other users")
 	}
 	path := copyProgram(t)
-	r := rig(t, plugintest.ModeJournal, func(c *host.Config) { c.Command, c.Limits.User = path, "nobody" })
+	for _, sum := range []string{"", sumOf(t, path)} {
+		r := rig(t, plugintest.ModeJournal, func(c *host.Config) { c.Command, c.Limits.User, c.SHA256 = path, "nobody", sum })
+		r.AwaitState("rec", host.Running)
+		info, err := os.Stat(fmt.Sprintf("/proc/%d", r.Status("rec").PID))
+		if err != nil || info.Sys().(*syscall.Stat_t).Uid == 0 {
+			t.Errorf("%v, %v", info, err)
+		}
+	}
+}
+
+func sumOf(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(b))
+}
+
+// TestChecksum runs a program whose sum is given: it has its own name, and
+// another one that takes its place is noticed, and refused.
+func TestChecksum(t *testing.T) {
+	t.Parallel()
+	path := copyProgram(t)
+	r := rig(t, plugintest.ModeJournal, func(c *host.Config) { c.Command, c.SHA256 = path, sumOf(t, path) })
 	r.AwaitState("rec", host.Running)
-	info, err := os.Stat(fmt.Sprintf("/proc/%d", r.Status("rec").PID))
-	if err != nil || info.Sys().(*syscall.Stat_t).Uid == 0 {
-		t.Errorf("%v, %v", info, err)
+	s := r.Status("rec")
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.PID))
+	if s.Command != path || err != nil || !strings.HasPrefix(string(line), path+"\x00") {
+		t.Errorf("%+v, command line %q, %v", s, line, err)
+	}
+	if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", s.PID)); err != nil || string(comm) != "plugin\n" {
+		t.Errorf("the process is called %q, %v", comm, err)
+	}
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r.Await("the other program is refused", func() bool { return strings.Contains(r.Status("rec").Reason, "SHA-256") })
+	if now := r.Status("rec"); now.PID != s.PID || now.State != host.Running {
+		t.Errorf("%+v", now)
 	}
 }

@@ -64,21 +64,25 @@ func spawn(ctx context.Context, o *Options, name string, c Config, out *output) 
 	if err != nil {
 		return nil, err
 	}
-	if err := verifyChecksum(path, c.SHA256); err != nil {
-		return nil, err
+	var pinned *os.File
+	if c.SHA256 != "" {
+		if pinned, err = pin(path, c.SHA256); err != nil {
+			return nil, err
+		}
+		defer pinned.Close() // the process has its own
 	}
 	p := &process{name: name, config: c, path: path, out: out, since: time.Now(), revoke: o.RevokeToken}
 	if p.dir, err = os.MkdirTemp(o.RunDir, "mr-"); err != nil {
 		return nil, fmt.Errorf("make private folder: %w", err)
 	}
-	if err := p.launch(ctx, o); err != nil {
+	if err := p.launch(ctx, o, pinned); err != nil {
 		p.kill(err.Error())
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *process) launch(ctx context.Context, o *Options) error {
+func (p *process) launch(ctx context.Context, o *Options, pinned *os.File) error {
 	a, err := lookUpUser(p.config.Limits.User)
 	if err != nil {
 		return err
@@ -102,7 +106,10 @@ func (p *process) launch(ctx context.Context, o *Options) error {
 		SyncStdout:       p.out,
 		SyncStderr:       p.out,
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
-			cmd := exec.Command(p.path, p.config.Args...)
+			cmd, err := command(p.path, pinned, p.dir, p.config.Args)
+			if err != nil {
+				return nil, err
+			}
 			cmd.Env = append(environment(p.config, logLevel(o.Logger)), spec.Env...)
 			cmd.SysProcAttr = sysProcAttr(a)
 			p.child = newChild(ctx, cmd)
@@ -240,14 +247,13 @@ func (p *process) begin(ctx context.Context, o *Options, service pluginv1.HostSe
 	return nil
 }
 
-// attach begins a stream.
-func (p *process) attach(ctx context.Context, e *event.Event, from uint64, resume bool, handover []byte) error {
+// attach begins a stream; q says how, and is filled in with which.
+func (p *process) attach(ctx context.Context, e *event.Event, q *pluginv1.AttachRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.StartTimeout)
 	defer cancel()
-	_, err := p.remote.Attach(ctx, &pluginv1.AttachRequest{
-		App: e.App, Name: e.Name, Session: e.Session, Started: wire.Stamp(started(e)),
-		FromSeq: from, Resume: resume, Handover: handover, Labels: e.Labels, MediaTarget: p.target(e),
-	})
+	q.App, q.Name, q.Session, q.Started = e.App, e.Name, e.Session, wire.Stamp(started(e))
+	q.Labels, q.MediaTarget = e.Labels, p.target(e)
+	_, err := p.remote.Attach(ctx, q)
 	return err
 }
 
@@ -259,14 +265,12 @@ func started(e *event.Event) time.Time {
 }
 
 // detach ends a stream; the answer says where it stands.
-func (p *process) detach(ctx context.Context, session string, reason pluginv1.DetachReason, message string, atKeyframe bool) (*pluginv1.DetachResponse, error) {
+func (p *process) detach(ctx context.Context, q *pluginv1.DetachRequest) (*pluginv1.DetachResponse, error) {
 	// The process is given less than its host waits, so that it can answer.
 	ctx, cancel := context.WithTimeout(ctx, p.config.StopTimeout+time.Second)
 	defer cancel()
-	return p.remote.Detach(ctx, &pluginv1.DetachRequest{
-		Session: session, Reason: reason, Message: message, AtKeyframe: atKeyframe,
-		Timeout: durationpb.New(p.config.StopTimeout),
-	})
+	q.Timeout = durationpb.New(p.config.StopTimeout)
+	return p.remote.Detach(ctx, q)
 }
 
 // stop ends the process in good order, and if that takes too long, anyhow.

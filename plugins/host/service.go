@@ -74,7 +74,7 @@ func (v *service) Kick(_ context.Context, r *pluginv1.KickRequest) (*pluginv1.Ki
 
 func (v *service) Streams(context.Context, *pluginv1.StreamsRequest) (*pluginv1.StreamsResponse, error) {
 	answer := &pluginv1.StreamsResponse{}
-	for _, e := range v.h.streams() {
+	for _, e := range v.s.streams() {
 		answer.Streams = append(answer.Streams, wire.EventMessage(&e))
 	}
 	return answer, nil

@@ -142,12 +142,14 @@ func (h *Host) record(app, name, plugin string, want bool) error {
 
 func (s *supervisor) doRecord(e event.Event, want bool) error {
 	a := s.sessions[e.Session]
-	have := a != nil && a.phase != detaching
 	switch {
 	case s.cur == nil:
 		return ErrNotUp
 	case s.cur.info.Media == nil:
 		return ErrNoMedia
+	}
+	have := a != nil && a.phase != detaching && s.wants(&e)
+	switch {
 	case want && have:
 		return ErrRunning
 	case !want && !have:

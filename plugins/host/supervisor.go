@@ -42,6 +42,7 @@ type supervisor struct {
 
 	mu    sync.Mutex
 	posts []func()
+	held  map[string]event.Event // the streams of sessions, as they started
 	wake  chan struct{}
 
 	// loop
@@ -62,13 +63,14 @@ type supervisor struct {
 	overrides  map[string]bool // recordings started and stopped by hand
 	waiters    []chan error    // for the end of a swap
 	background sync.WaitGroup
+	detaching  sync.WaitGroup // streams that are being ended, of background
 }
 
 func newSupervisor(h *Host, name string, c Config) *supervisor {
 	s := &supervisor{
 		h: h, name: name, given: c, config: c, logger: h.o.Logger.With("plugin", name),
 		ended: make(chan struct{}), wake: make(chan struct{}, 1), retry: time.NewTimer(time.Hour),
-		sessions: map[string]*attachment{}, overrides: map[string]bool{},
+		sessions: map[string]*attachment{}, overrides: map[string]bool{}, held: map[string]event.Event{},
 	}
 	s.out = newOutput(s.logger)
 	s.ctx, s.cancel = context.WithCancel(h.ctx)
@@ -340,9 +342,13 @@ func (s *supervisor) doStop() {
 	s.doState(Stopping, "")
 	s.current.Store(nil)
 	s.doAnswer(ErrNotUp)
+	s.doEnd()
 	for _, p := range append(s.old, s.cur) {
 		if p != nil {
-			s.background.Go(func() { p.stop("stopped") })
+			s.background.Go(func() {
+				s.detaching.Wait() // so that they get all of the sessions that have ended
+				p.stop("stopped")
+			})
 		}
 	}
 	s.background.Wait()
@@ -350,6 +356,15 @@ func (s *supervisor) doStop() {
 	s.background.Wait()
 	for session := range s.sessions {
 		s.h.release(session)
+	}
+}
+
+// doEnd ends the streams whose sessions have ended, if that was not seen yet.
+func (s *supervisor) doEnd() {
+	for _, a := range s.sessions {
+		if _, live := s.h.isLive(a.e.Session); !live && a.phase == attached {
+			s.doDetach(a, pluginv1.DetachReason_DETACH_REASON_ENDED, streamEnded)
+		}
 	}
 }
 

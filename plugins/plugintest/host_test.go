@@ -76,7 +76,7 @@ func TestHostFeeds(t *testing.T) {
 	if last := got.items[78]; last.Seq != 86 || last.Frame.Seq != 86 || !last.Frame.Is(media.Keyframe) {
 		t.Errorf("last frame is %d", last.Seq)
 	}
-	if got.detach != (sdk.Detach{Why: sdk.Ended, At: 87}) {
+	if got.detach != (sdk.Detach{Why: sdk.Ended, At: 87, Final: true}) {
 		t.Errorf("detach %+v", got.detach)
 	}
 }

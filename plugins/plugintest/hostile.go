@@ -29,6 +29,7 @@ const (
 	ModeHangStart    = "hang-start"     // never prints anything
 	ModeStartError   = "start-error"    // Start fails
 	ModeCrashOnce    = "crash-once"     // a journal that dies in the middle, once
+	ModeCrashFirst   = "crash-first"    // a journal that dies before it wrote anything, once
 	ModeCrashAlways  = "crash-always"   // a journal that dies at each frame
 	ModeIll          = "ill"            // Health fails
 	ModeHang         = "hang"           // Health never answers
@@ -39,7 +40,7 @@ const (
 	ModeDeaf         = "deaf"           // takes no events off the wire
 	ModeLeak         = "leak"           // takes memory without end
 	ModeClosedPipes  = "closed-pipes"   // a journal without standard streams
-	ModeGrandchild   = "grandchild"     // leaves a process of its own behind
+	ModeGrandchild   = "grandchild"     // leaves a process of its own behind, and logs when nobody reads it
 	ModeNoStop       = "no-stop"        // Stop never returns
 	ModeOutside      = "outside-prefix" // asks for records that it may not have
 )
@@ -213,6 +214,10 @@ func (s *hostileStream) Write(items []sdk.Item) error {
 		}
 	case ModeCrashAlways:
 		os.Exit(7)
+	case ModeCrashFirst:
+		if s.once("crash") {
+			os.Exit(7)
+		}
 	case ModeWriteError:
 		if s.once("write") {
 			return errors.New("no space left on device")
@@ -223,6 +228,22 @@ func (s *hostileStream) Write(items []sdk.Item) error {
 		_, _ = s.f.WriteString("999999 torn")
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	}
+	return err
+}
+
+// Detach logs when the server is gone, and the log with it.
+func (s *hostileStream) Detach(ctx context.Context, d sdk.Detach) (sdk.Detached, error) {
+	if s.p.mode == ModeGrandchild && d.Why == sdk.Lost {
+		for ctx.Err() == nil && !errors.Is(tryLog(), syscall.EPIPE) {
+			time.Sleep(time.Millisecond)
+		}
+		s.p.host.Logger().Warn("does anybody read this?")
+	}
+	return s.journalStream.Detach(ctx, d)
+}
+
+func tryLog() error {
+	_, err := syscall.Write(2, []byte("\n"))
 	return err
 }
 

@@ -19,6 +19,7 @@ import (
 //	SEQ KIND DTS
 //	gap FROM TO
 //	lost NEXT NEXT
+//	cut NEXT NEXT    (the record ends, and whether the session does is not known)
 //
 // It resumes, and hands over, as a recorder should; beside that it is as
 // simple as one can be. Configuration: kind, the folder below data_dir, and
@@ -152,8 +153,11 @@ func (s *journalStream) Write(items []sdk.Item) error {
 
 // Detach is sdk.Stream's.
 func (s *journalStream) Detach(ctx context.Context, d sdk.Detach) (sdk.Detached, error) {
-	if d.Why == sdk.Lost {
+	switch {
+	case d.Why == sdk.Lost:
 		_, _ = fmt.Fprintf(s.f, "lost %d %d\n", s.next, s.next)
+	case d.Why != sdk.Handover && !d.Final:
+		_, _ = fmt.Fprintf(s.f, "cut %d %d\n", s.next, s.next)
 	}
 	if err := s.f.Close(); err != nil {
 		return sdk.Detached{}, err

@@ -31,9 +31,11 @@ type Server struct {
 
 	mu      sync.Mutex
 	tokens  map[string]bool
-	streams map[string]*Publication // by "APP/NAME"
+	streams map[string]*Publication // the live ones, by "APP/NAME"
+	kept    map[string]*Publication // by session, those that have ended, too
 	objects map[string][]byte
 	reads   []string // the targets of media requests
+	open    int      // streams that are being read
 
 	listeners map[*listener]bool
 }
@@ -48,7 +50,7 @@ func NewServer(t testing.TB) *Server {
 	}
 	s := &Server{
 		Socket: filepath.Join(dir, "media.sock"), tokens: map[string]bool{},
-		streams: map[string]*Publication{}, objects: map[string][]byte{},
+		streams: map[string]*Publication{}, kept: map[string]*Publication{}, objects: map[string][]byte{},
 		listeners: map[*listener]bool{},
 	}
 	l, err := net.Listen("unix", s.Socket)
@@ -127,16 +129,43 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveEvents(w, r)
 		return
 	}
-	stream, ok := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/"), ".flv")
-	s.mu.Lock()
-	p := s.streams[stream]
-	s.reads = append(s.reads, r.URL.RequestURI())
-	s.mu.Unlock()
-	if !ok || p == nil {
+	p := s.find(r)
+	if p == nil {
 		http.NotFound(w, r)
 		return
 	}
+	s.count(1)
+	defer s.count(-1)
 	p.serve(w, r)
+}
+
+func (s *Server) count(add int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open += add
+}
+
+// Open is how many media requests are being answered.
+func (s *Server) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+// find is the publication that a request is for: of a session, or the live one.
+func (s *Server) find(r *http.Request) *Publication {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads = append(s.reads, r.URL.RequestURI())
+	stream, ok := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/"), ".flv")
+	if !ok {
+		return nil
+	}
+	session, _, _ := strings.Cut(r.URL.Query().Get("from"), ":")
+	if p := s.kept[session]; p != nil && p.App+"/"+p.Name == stream {
+		return p
+	}
+	return s.streams[stream]
 }
 
 func (s *Server) object(w http.ResponseWriter, r *http.Request, path string) {
@@ -189,15 +218,20 @@ func (s *Server) Publish(app, name string, ring int) *Publication {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.streams[app+"/"+name] = p
+	s.kept[p.Session] = p
 	return p
 }
 
 // Event is the publication as an event of that name describes it.
 func (p *Publication) Event(name string) event.Event {
-	return event.Event{
+	e := event.Event{
 		Event: name, Time: time.Now(), App: p.App, Name: p.Name, StreamID: p.App + "/" + p.Name,
 		Session: p.Session, Started: p.Started, VideoCodec: "h264", AudioCodec: "aac",
 	}
+	if name == event.Unpublish {
+		e.ToSeq = p.Next()
+	}
+	return e
 }
 
 // Headers puts sequence headers in force that nobody counts.
@@ -231,7 +265,8 @@ func (p *Publication) Next() uint64 {
 	return p.first + uint64(len(p.frames))
 }
 
-// End ends the session, and its connections cleanly.
+// End ends the session, and its connections cleanly. What was sent is kept, as
+// the server does for a while, until Forget.
 func (p *Publication) End() {
 	p.mu.Lock()
 	p.ended = true
@@ -242,6 +277,13 @@ func (p *Publication) End() {
 	if key := p.App + "/" + p.Name; p.s.streams[key] == p {
 		delete(p.s.streams, key)
 	}
+}
+
+// Forget drops what is kept of a session that has ended.
+func (p *Publication) Forget() {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	delete(p.s.kept, p.Session)
 }
 
 // Break cuts all connections in the middle.
@@ -256,12 +298,15 @@ func (p *Publication) Break() {
 func (p *Publication) begin(from string) (seq uint64, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if from == "" {
+	session, number, given := strings.Cut(from, ":")
+	if !given {
 		return p.gop(), true
 	}
-	session, number, _ := strings.Cut(from, ":")
 	seq, err := strconv.ParseUint(number, 10, 64)
-	return seq, err == nil && session == p.Session && seq > 0
+	if seq == 0 {
+		seq = p.gop()
+	}
+	return seq, err == nil && session == p.Session
 }
 
 // gop is the number of the newest keyframe of video, or of the next frame.

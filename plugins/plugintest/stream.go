@@ -191,7 +191,7 @@ func (s *Stream) Detach(why sdk.Why) sdk.Detached {
 	s.h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	d, err := s.stream.Detach(ctx, sdk.Detach{Why: why, At: s.next})
+	d, err := s.stream.Detach(ctx, sdk.Detach{Why: why, At: s.next, Final: why == sdk.Ended || why == sdk.Stopped})
 	if err != nil {
 		s.h.t.Errorf("detach %s: %v", s.start.StreamID, err)
 	}

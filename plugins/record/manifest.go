@@ -26,9 +26,13 @@ type Manifest struct {
 	Ended   time.Time `json:"ended,omitzero"`
 	// Complete: ended, all parts are in their last form, nothing is missing
 	// but what Gaps name.
-	Complete bool   `json:"complete"`
-	Parts    []Part `json:"parts"`
-	Gaps     []Gap  `json:"gaps,omitempty"`
+	Complete bool `json:"complete"`
+	// Final: it is known that the record should end where it does: the publish
+	// session ended there, or somebody stopped the recording. After a crash
+	// that nobody could make good it is not.
+	Final bool   `json:"final"`
+	Parts []Part `json:"parts"`
+	Gaps  []Gap  `json:"gaps,omitempty"`
 	// Extra is the recorder's own, by a name of its choice.
 	Extra map[string]json.RawMessage `json:"extra,omitempty"`
 }

@@ -14,7 +14,7 @@ import (
 var (
 	day  = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	full = Manifest{
-		Version: 1, Plugin: "flv", App: "live", Name: "cam", Session: "01J", Started: day, Ended: day.Add(time.Minute), Complete: true,
+		Version: 1, Plugin: "flv", App: "live", Name: "cam", Session: "01J", Started: day, Ended: day.Add(time.Minute), Complete: true, Final: true,
 		Parts: []Part{
 			{File: "a.flv", Number: 1, FromSeq: 1, ToSeq: 10, ToDTS: 400, Size: 3, Started: day, Keyframe: true},
 			{File: "a_p2.flv", Number: 2, FromSeq: 12, ToSeq: 20, FromDTS: 400, ToDTS: 900, Size: 4},

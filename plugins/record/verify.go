@@ -28,7 +28,11 @@ type Report struct {
 }
 
 // Complete: nothing is missing.
-func (r *Report) Complete() bool {
+func (r *Report) Complete() bool { return r.Whole() && r.Record.Final }
+
+// Whole: nothing is missing up to To. There may be more of the session, of
+// which nobody knows.
+func (r *Report) Whole() bool {
 	return len(r.Problems) == 0 && r.Record.Complete && !r.holes()
 }
 
@@ -36,17 +40,24 @@ func (r *Report) holes() bool {
 	return slices.ContainsFunc(r.Record.Gaps, func(g Gap) bool { return g.From < g.To })
 }
 
-// String is the report for people: "complete from A to B", or a line for each
-// thing that is missing.
+// String is the report for people: "complete from A to B", "whole" if only the
+// end is not known, or a line for each thing that is missing.
 func (r *Report) String() string {
 	m := &r.Record
 	var b strings.Builder
-	state := "not complete"
-	if r.Complete() {
-		state = "complete"
-	}
-	fmt.Fprintf(&b, "%s/%s %s: %s %s, %v, %d parts, %d bytes\n", m.App, m.Name, m.Session, state, r.frames(),
+	span := fmt.Sprintf("%s, %v, %d parts, %d bytes", r.frames(),
 		time.Duration(r.ToDTS-r.FromDTS)*time.Millisecond, len(m.Parts), r.Size)
+	if !m.Final && !m.Ended.IsZero() {
+		span += "; the session's end is not recorded"
+	}
+	state := "not complete"
+	switch {
+	case r.Complete():
+		state = "complete"
+	case r.Whole():
+		state = "whole"
+	}
+	fmt.Fprintf(&b, "%s/%s %s: %s %s\n", m.App, m.Name, m.Session, state, span)
 	if m.Ended.IsZero() {
 		b.WriteString("still growing, or its writer crashed and was not started since\n")
 	}

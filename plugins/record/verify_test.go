@@ -46,6 +46,9 @@ func TestVerify(t *testing.T) {
 			m.Complete, m.Parts[0].Size = false, 1
 			m.Ended = Manifest{}.Ended
 		}, false, "still growing"},
+		{"end not known", func(_ string, m *Manifest) {
+			m.Parts[1].FromSeq, m.Gaps, m.Final = 10, nil, false
+		}, false, ": whole from frame 1 to 19, 900ms, 2 parts, 7 bytes; the session's end is not recorded"},
 		{"beside each other", func(_ string, m *Manifest) {
 			m.Parts[0].Tracks, m.Parts[1].Tracks, m.Gaps = "video", "audio", nil
 		}, true, "complete from frame 1 to 19"},

@@ -34,7 +34,8 @@ type Host interface {
 	// Kick ends a stream ("APP/NAME") or a client by id; false: there is none.
 	Kick(ctx context.Context, id, reason string) (bool, error)
 	// Streams are the live streams, as on_stream_start and on_codec describe
-	// them.
+	// them, and those that have ended but that this plugin is to get the rest
+	// of: it will be attached to them once more.
 	Streams(ctx context.Context) ([]event.Event, error)
 }
 

@@ -72,13 +72,11 @@ func (p *plane) send(ctx context.Context, by *http.Client, method, target string
 
 // open begins to read a session; from 0 is the cached GOP.
 func (p *plane) open(ctx context.Context, target, session string, from uint64) (*feed, error) {
-	if from > 0 {
-		sep := "?"
-		if strings.Contains(target, "?") {
-			sep = "&"
-		}
-		target += sep + "from=" + url.QueryEscape(session) + ":" + strconv.FormatUint(from, 10)
+	sep := "?"
+	if strings.Contains(target, "?") {
+		sep = "&"
 	}
+	target += sep + "from=" + url.QueryEscape(session) + ":" + strconv.FormatUint(from, 10)
 	r, err := p.send(ctx, p.media, http.MethodGet, target, nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open media: %w", err)
@@ -130,8 +128,8 @@ func (f *feed) next() (demux.Unit, error) {
 	return u, nil
 }
 
-// read returns what there is, at least one unit unless there is an error. The
-// slice holds until the next call.
+// read returns what there is, at least one unit unless there is an error: io.EOF
+// is the end that the server meant. The slice holds until the next call.
 func (f *feed) read() ([]demux.Unit, error) {
 	if len(f.queue) > 0 {
 		units := f.queue
@@ -146,6 +144,9 @@ func (f *feed) read() ([]demux.Unit, error) {
 		f.buf = f.buf[:len(f.buf)+n]
 		if derr := f.decode(); derr != nil {
 			return f.units, derr
+		}
+		if errors.Is(err, io.EOF) && len(f.buf) > 0 {
+			err = io.ErrUnexpectedEOF // within a tag
 		}
 		if err != nil {
 			return f.units, err

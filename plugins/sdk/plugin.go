@@ -123,7 +123,7 @@ type Stream interface {
 // holds them.
 type Resumer interface {
 	// ResumeAt is called once, after Attach and before the first Write. 0 is
-	// "from the cached GOP on".
+	// "nothing is durable": all comes once more, as to the process before.
 	ResumeAt() uint64
 }
 
@@ -176,6 +176,10 @@ type Detach struct {
 	Reason string // for people
 	// At is the sequence number after the last frame written.
 	At uint64
+	// Final: the recording is over at At, and that is known: the session ended
+	// there, or somebody stopped the recording. It is not set where the server
+	// was lost, and what it had still is not known.
+	Final bool
 }
 
 // Detached says where a stream stands after its end.

@@ -161,7 +161,7 @@ func TestOpenMedia(t *testing.T) {
 		gone   bool
 		text   string
 	}{
-		{"/a/b.flv", 0, 200, "/a/b.flv", false, ""},
+		{"/a/b.flv", 0, 200, "/a/b.flv?from=S:0", false, ""},
 		{"/a/b.flv", 5, 200, "/a/b.flv?from=S:5", false, ""},
 		{"/a/b.flv?tracks=all", 5, 200, "/a/b.flv?tracks=all&from=S:5", false, ""},
 		{"/a/b.flv", 5, 409, "/a/b.flv?from=S:5", true, ""},

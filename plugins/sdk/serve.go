@@ -26,6 +26,10 @@ func Serve(factory func() Plugin) {
 	watch := &connections{gone: s.lose}
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, syscall.SIGTERM)
+	// Nobody reads the log of a process whose server is gone: a line must not
+	// end it before its files are closed. Not ignored, since its own children
+	// would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	go func() {
 		<-terminated
 		s.lose()
@@ -35,11 +39,16 @@ func Serve(factory func() Plugin) {
 		VersionedPlugins: map[int]plugin.PluginSet{wire.Version: {wire.Name: &service{server: s}}},
 		Logger:           hclog.NewNullLogger(),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(opts, grpc.StatsHandler(watch))...)
+			return grpc.NewServer(append(opts, grpc.StatsHandler(watch),
+				grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window))...)
 		},
 	})
 	s.lose()
 }
+
+// window is how many bytes of events may be on their way, or wait for a plugin
+// that is slow: a fixed size, since gRPC would let it grow to 16 MiB.
+const window = 64 << 10
 
 // service registers the server with go-plugin.
 type service struct {
@@ -85,8 +94,8 @@ func (c *connections) HandleRPC(context.Context, stats.RPCStats)                
 // the server is gone.
 const lostTimeout = 5 * time.Second
 
-// lose detaches all streams because the server is gone, and exits. After
-// Stop it exits only.
+// lose detaches all streams because the server is gone, and exits, with all
+// that the plugin started. After Stop it exits only.
 func (s *server) lose() {
 	s.losing.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), lostTimeout)
@@ -95,9 +104,17 @@ func (s *server) lose() {
 		case running:
 			s.logger.Warn("server is gone, closing what is open")
 			s.detachAll(ctx, Lost, "the server is gone")
+			endGroup()
 		case stopped:
 			s.awaitStop(ctx)
 		}
 		s.exit(0)
 	})
+}
+
+// endGroup ends the process with all that it started, as the server would.
+func endGroup() {
+	if pid := os.Getpid(); syscall.Getpgrp() == pid {
+		_ = syscall.Kill(-pid, syscall.SIGKILL)
+	}
 }

@@ -253,7 +253,7 @@ func (s *server) Detach(ctx context.Context, r *pluginv1.DetachRequest) (*plugin
 	if st == nil {
 		return nil, status.Error(codes.NotFound, "this session is not attached")
 	}
-	want := request{why: whyOf(r.GetReason()), reason: r.GetMessage(), atKeyframe: r.GetAtKeyframe()}
+	want := request{why: whyOf(r.GetReason()), reason: r.GetMessage(), atKeyframe: r.GetAtKeyframe(), end: r.GetEndSeq()}
 	if timeout := r.GetTimeout().AsDuration(); timeout > 0 {
 		want.deadline = time.Now().Add(timeout)
 	}

@@ -25,6 +25,7 @@ type stream struct {
 	s         *server
 	at        Attach
 	target    string
+	first     uint64 // where a Resume begins if nothing is durable, 0: at the cached GOP
 	allTracks bool
 	logger    *slog.Logger
 
@@ -50,6 +51,7 @@ type stream struct {
 	dts     int64
 	timed   bool
 	video   bool // a frame of video was seen
+	whole   bool // the session's end is known, and that nothing comes before it
 	pending []Item
 }
 
@@ -58,7 +60,11 @@ type request struct {
 	why        Why
 	reason     string
 	atKeyframe bool
+	end        uint64    // of Ended: the number after the session's last frame, 0: not known
 	deadline   time.Time // for all of it
+	// room is what the plugin's Detach has in any case, however long the
+	// reading took.
+	room time.Duration
 }
 
 type result struct {
@@ -69,7 +75,8 @@ type result struct {
 
 func newStream(s *server, r *pluginv1.AttachRequest, allTracks bool) *stream {
 	st := &stream{
-		s: s, target: r.GetMediaTarget(), allTracks: allTracks, done: make(chan struct{}), asked: make(chan struct{}),
+		s: s, target: r.GetMediaTarget(), first: r.GetFirstSeq(), allTracks: allTracks,
+		done: make(chan struct{}), asked: make(chan struct{}),
 		logger: s.logger.With("stream_id", r.GetApp()+"/"+r.GetName(), "session", r.GetSession()),
 		at: Attach{
 			App: r.GetApp(), Name: r.GetName(), Session: r.GetSession(), Started: wire.Time(r.GetStarted()),
@@ -114,13 +121,15 @@ func (st *stream) abandon(err error) {
 
 // from is the number to begin with.
 func (st *stream) from() uint64 {
-	if st.at.Resume {
-		if r, ok := st.out.(Resumer); ok {
-			return r.ResumeAt()
-		}
-		return 0
+	if !st.at.Resume {
+		return st.at.Next
 	}
-	return st.at.Next
+	if r, ok := st.out.(Resumer); ok {
+		if at := r.ResumeAt(); at > 0 {
+			return at
+		}
+	}
+	return st.first
 }
 
 // connect opens the feed and reads up to the position.
@@ -173,15 +182,21 @@ func (st *stream) position() error {
 // run reads and writes until the stream ends, and detaches the plugin.
 func (st *stream) run() {
 	why, err := st.pump()
+	asked := st.wanted()
+	if err == nil && why == Ended {
+		err = st.conclude(asked)
+	}
 	st.closeFeed()
 	st.cancel()
 	at := st.next.Load()
-	asked := st.wanted()
-	d := Detach{Why: why, At: at}
+	d := Detach{Why: why, At: at, Final: err == nil && why != Handover && (why == Stopped || st.whole)}
 	deadline := time.Now().Add(defaultTimeout)
 	switch {
 	case asked != nil:
 		d.Reason, deadline = asked.reason, asked.deadline
+		if least := time.Now().Add(asked.room); deadline.Before(least) {
+			deadline = least
+		}
 	case err != nil:
 		d.Reason = err.Error()
 	}
@@ -217,19 +232,39 @@ func (st *stream) pump() (Why, error) {
 		switch r := st.wanted(); {
 		case errors.As(err, &we):
 			return Stopped, err
-		case r != nil:
+		case errors.Is(err, errEnd):
+			st.whole = true
+			return st.awaitDetach()
+		case r != nil && r.why != Ended:
 			return r.why, nil
 		case errors.Is(err, errGone):
 			return st.awaitDetach()
 		case err == nil: // read well, then broke off
 			wait = backoff{}
-		default:
+		case st.ctx.Err() == nil:
 			st.logger.Warn("media connection failed, trying again", "error", err)
 		}
-		if !wait.sleep(st.ctx) && st.wanted() == nil {
-			return Stopped, st.ctx.Err()
+		if wait.sleep(st.ctx) {
+			continue
+		}
+		if r := st.wanted(); r != nil {
+			return r.why, nil
+		}
+		return Stopped, st.ctx.Err()
+	}
+}
+
+// conclude has the plugin know of what is missing at the end of a session that
+// the server does not have any more, or did not send in time.
+func (st *stream) conclude(r *request) error {
+	if next := max(st.next.Load(), 1); !st.whole && next < r.end {
+		_, err := st.write(st.gap(nil, next, r.end, "the rest of the session did not come any more"))
+		if err != nil {
+			return err
 		}
 	}
+	st.whole = st.whole || r.end > 0
+	return nil
 }
 
 // goneTimeout is how long the server may take to say that a session is over
@@ -250,6 +285,9 @@ type writeError struct{ err error }
 
 func (e *writeError) Error() string { return "write: " + e.err.Error() }
 func (e *writeError) Unwrap() error { return e.err }
+
+// errEnd is the clean end of a connection, which is the session's.
+var errEnd = errors.New("the session has ended")
 
 // pumpFeed reads one connection to its end. nil: frames came over it.
 func (st *stream) pumpFeed() error {
@@ -276,10 +314,10 @@ func (st *stream) pumpFeed() error {
 		came = came || len(units) > 0
 		switch {
 		case err == nil:
+		case errors.Is(err, io.EOF):
+			return errEnd
 		case came && !errors.Is(err, demux.ErrNotFLV) && !errors.Is(err, demux.ErrScript):
 			return nil
-		case errors.Is(err, io.EOF):
-			return io.ErrUnexpectedEOF
 		default:
 			return err
 		}
@@ -388,26 +426,33 @@ func (st *stream) detach(ctx context.Context, r request) (Detached, uint64, erro
 			r.deadline = time.Now().Add(defaultTimeout)
 		}
 	}
+	if r.why == Ended {
+		r.room = time.Until(r.deadline) / 2
+	}
 	st.mu.Lock()
 	if st.want == nil {
 		st.want = &r
 		close(st.asked)
 	}
 	st.mu.Unlock()
-	timer := time.AfterFunc(r.readOn(), st.cancel)
+	giveUp := st.cancel
+	if r.why == Ended {
+		giveUp = func() {} // all of it is read; who asks once more is answered then
+	}
+	timer := time.AfterFunc(r.readOn(), giveUp)
 	defer timer.Stop()
 	select {
 	case <-st.done:
 		return st.result.detached, st.result.at, st.result.err
 	case <-ctx.Done():
-		st.cancel()
+		giveUp()
 		return Detached{}, 0, ctx.Err()
 	}
 }
 
 // readOn is how long reading goes on: the plugin gets the rest of the time.
 func (r *request) readOn() time.Duration {
-	if r.why == Ended || r.why == Lost || r.atKeyframe {
+	if r.why == Lost || r.atKeyframe {
 		return time.Until(r.deadline) / 2
 	}
 	return 0

@@ -73,16 +73,20 @@ type Namer struct {
 type session struct {
 	app, stream string
 	start       string // YYYYMMDD_HHMMSS, which its names begin with
-	name        string // start, perhaps with _2
-	// records by kind and plugin.
-	records map[string]*record
+	// names are those of the first recordings of it, of the second ones (after
+	// somebody stopped some and started others), and so on: start, perhaps
+	// with _2.
+	names []string
+	// records by kind and plugin, and how many were finished.
+	records  map[string]*record
+	finished map[string]int
 }
 
 // record is what one recorder makes of a session.
 type record struct {
 	mu      sync.Mutex
 	decided bool
-	name    string // the session's, or a later one for a second recording
+	name    string // one of the session's
 	base    string // path below data_dir without part and extension
 	skip    bool
 	labels  map[string]string
@@ -156,7 +160,7 @@ func (n *Namer) Open(ctx context.Context, plugin string, r sdk.RecordRequest) (s
 		}
 	}
 	if rec.skip {
-		return sdk.RecordPlace{Skip: true, SessionName: s.name, Labels: rec.labels}, nil
+		return sdk.RecordPlace{Skip: true, SessionName: rec.name, Labels: rec.labels}, nil
 	}
 	rel, err := n.reserve(rec, r)
 	if err != nil {
@@ -169,7 +173,8 @@ func (n *Namer) Open(ctx context.Context, plugin string, r sdk.RecordRequest) (s
 }
 
 // Finish ends a recording of a session: when it is started once more, it gets
-// another name.
+// another name, the same as other plugins' recordings that were started as
+// often.
 func (n *Namer) Finish(plugin, sessionID string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -179,7 +184,8 @@ func (n *Namer) Finish(plugin, sessionID string) {
 	}
 	for key := range s.records {
 		if strings.HasSuffix(key, "\x00"+plugin) {
-			s.records[key] = nil
+			delete(s.records, key)
+			s.finished[key]++
 		}
 	}
 }
@@ -218,28 +224,22 @@ func (n *Namer) record(plugin string, r sdk.RecordRequest) (*session, *record, e
 	defer n.mu.Unlock()
 	s := n.sessions[r.Session]
 	if s == nil {
-		s = &session{app: r.App, stream: r.Name, records: map[string]*record{}}
+		s = &session{app: r.App, stream: r.Name, records: map[string]*record{}, finished: map[string]int{}}
 		s.start = started(r).In(n.o.Location).Format(sessionForm)
-		name, err := n.freeSession(r, s)
-		if err != nil {
-			return nil, nil, err
-		}
-		s.name = name
-		n.sessions[r.Session] = s
 	}
 	key := r.Kind + "\x00" + plugin
-	rec, seen := s.records[key]
-	if rec != nil {
+	if rec := s.records[key]; rec != nil {
 		return s, rec, nil
 	}
-	rec = &record{name: s.name, parts: map[int]string{}}
-	if seen { // finished, and begun once more
+	for len(s.names) <= s.finished[key] {
 		name, err := n.freeSession(r, s)
 		if err != nil {
 			return nil, nil, err
 		}
-		rec.name = name
+		s.names = append(s.names, name)
 	}
+	n.sessions[r.Session] = s
+	rec := &record{name: s.names[s.finished[key]], parts: map[int]string{}}
 	s.records[key] = rec
 	return s, rec, nil
 }

@@ -175,6 +175,10 @@ func TestFinishAndForget(t *testing.T) {
 	n.Finish("mp4", "A")
 	later := dir("A", "mp4")
 	later.Started = at.Add(3 * time.Second) // as a recorder may see it
+	if p := open(t, n, "mp4", later); p.SessionName != "20260102_030405_2" {
+		t.Errorf("%+v", p)
+	}
+	n.Finish("mp4", "A")
 	if p := open(t, n, "mp4", later); p.SessionName != "20260102_030405_3" {
 		t.Errorf("%+v", p)
 	}

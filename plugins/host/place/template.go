@@ -22,13 +22,17 @@ func (n *Namer) freeSession(r sdk.RecordRequest, s *session) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	past := s.name == ""
+	last := ""
+	if k := len(s.names); k > 0 {
+		last = s.names[k-1]
+	}
+	past := last == ""
 	for i := 1; i <= maxTries; i++ {
 		candidate := numbered(s.start, i)
 		if past && !taken[candidate] {
 			return candidate, nil
 		}
-		past = past || candidate == s.name
+		past = past || candidate == last
 	}
 	return "", fmt.Errorf("%w: %s and %d names after it are taken", ErrRefused, s.start, maxTries)
 }
@@ -46,7 +50,9 @@ func (n *Namer) taken(r sdk.RecordRequest) (map[string]bool, error) {
 	names := map[string]bool{}
 	for _, s := range n.sessions {
 		if s.app == r.App && s.stream == r.Name {
-			names[s.name] = true
+			for _, name := range s.names {
+				names[name] = true
+			}
 		}
 	}
 	kinds, err := fs.ReadDir(n.root.FS(), ".")

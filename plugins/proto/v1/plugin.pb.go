@@ -783,7 +783,10 @@ type AttachRequest struct {
 	Labels map[string]string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The target to GET from the data plane, with its query. To begin
 	// elsewhere than at the cached GOP, "from=SESSION:SEQ" is added to it.
-	MediaTarget   string `protobuf:"bytes,9,opt,name=media_target,json=mediaTarget,proto3" json:"media_target,omitempty"`
+	MediaTarget string `protobuf:"bytes,9,opt,name=media_target,json=mediaTarget,proto3" json:"media_target,omitempty"`
+	// With resume: the sequence number that the first process began with, for
+	// one that finds nothing on disk; 0: that was the cached GOP.
+	FirstSeq      uint64 `protobuf:"varint,10,opt,name=first_seq,json=firstSeq,proto3" json:"first_seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -881,6 +884,13 @@ func (x *AttachRequest) GetMediaTarget() string {
 	return ""
 }
 
+func (x *AttachRequest) GetFirstSeq() uint64 {
+	if x != nil {
+		return x.FirstSeq
+	}
+	return 0
+}
+
 // AttachResponse says that the stream was taken.
 type AttachResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -930,7 +940,10 @@ type DetachRequest struct {
 	// End before the next keyframe of video, if one comes within timeout.
 	AtKeyframe bool `protobuf:"varint,4,opt,name=at_keyframe,json=atKeyframe,proto3" json:"at_keyframe,omitempty"`
 	// How long all of it may take.
-	Timeout       *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	Timeout *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// With DETACH_REASON_ENDED: the sequence number after the session's last
+	// frame, 0 if it is not known. What does not come before it is missing.
+	EndSeq        uint64 `protobuf:"varint,6,opt,name=end_seq,json=endSeq,proto3" json:"end_seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -998,6 +1011,13 @@ func (x *DetachRequest) GetTimeout() *durationpb.Duration {
 		return x.Timeout
 	}
 	return nil
+}
+
+func (x *DetachRequest) GetEndSeq() uint64 {
+	if x != nil {
+		return x.EndSeq
+	}
+	return 0
 }
 
 // DetachResponse says where a stream stands.
@@ -2345,7 +2365,7 @@ func (*StreamsRequest) Descriptor() ([]byte, []int) {
 	return file_plugin_proto_rawDescGZIP(), []int{30}
 }
 
-// StreamsResponse is the live streams.
+// StreamsResponse is the streams that are not over for the plugin.
 type StreamsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Each as on_stream_start and on_codec describe it.
@@ -2680,7 +2700,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\ttransport\x18\x01 \x01(\tR\ttransport\x12\x16\n" +
 	"\x06socket\x18\x02 \x01(\tR\x06socket\x12\x14\n" +
 	"\x05token\x18\x03 \x01(\tR\x05token\"\x0f\n" +
-	"\rStartResponse\"\xf9\x02\n" +
+	"\rStartResponse\"\x96\x03\n" +
 	"\rAttachRequest\x12\x10\n" +
 	"\x03app\x18\x01 \x01(\tR\x03app\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2690,18 +2710,21 @@ const file_plugin_proto_rawDesc = "" +
 	"\x06resume\x18\x06 \x01(\bR\x06resume\x12\x1a\n" +
 	"\bhandover\x18\a \x01(\fR\bhandover\x12E\n" +
 	"\x06labels\x18\b \x03(\v2-.millrace.plugin.v1.AttachRequest.LabelsEntryR\x06labels\x12!\n" +
-	"\fmedia_target\x18\t \x01(\tR\vmediaTarget\x1a9\n" +
+	"\fmedia_target\x18\t \x01(\tR\vmediaTarget\x12\x1b\n" +
+	"\tfirst_seq\x18\n" +
+	" \x01(\x04R\bfirstSeq\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x10\n" +
-	"\x0eAttachResponse\"\xd3\x01\n" +
+	"\x0eAttachResponse\"\xec\x01\n" +
 	"\rDetachRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x128\n" +
 	"\x06reason\x18\x02 \x01(\x0e2 .millrace.plugin.v1.DetachReasonR\x06reason\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x1f\n" +
 	"\vat_keyframe\x18\x04 \x01(\bR\n" +
 	"atKeyframe\x123\n" +
-	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"d\n" +
+	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12\x17\n" +
+	"\aend_seq\x18\x06 \x01(\x04R\x06endSeq\"d\n" +
 	"\x0eDetachResponse\x12\x15\n" +
 	"\x06at_seq\x18\x01 \x01(\x04R\x05atSeq\x12\x1f\n" +
 	"\vdurable_seq\x18\x02 \x01(\x04R\n" +

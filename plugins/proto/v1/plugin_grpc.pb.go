@@ -509,7 +509,8 @@ type HostClient interface {
 	Announce(ctx context.Context, in *AnnounceRequest, opts ...grpc.CallOption) (*AnnounceResponse, error)
 	// Kick ends a stream or a client.
 	Kick(ctx context.Context, in *KickRequest, opts ...grpc.CallOption) (*KickResponse, error)
-	// Streams lists the live streams.
+	// Streams lists the live streams, and those that have ended but that the
+	// plugin will be attached to once more, to get what it has not had of them.
 	Streams(ctx context.Context, in *StreamsRequest, opts ...grpc.CallOption) (*StreamsResponse, error)
 	// ReportMetrics sets and adds to metrics of the plugin's own.
 	ReportMetrics(ctx context.Context, in *ReportMetricsRequest, opts ...grpc.CallOption) (*ReportMetricsResponse, error)
@@ -601,7 +602,8 @@ type HostServer interface {
 	Announce(context.Context, *AnnounceRequest) (*AnnounceResponse, error)
 	// Kick ends a stream or a client.
 	Kick(context.Context, *KickRequest) (*KickResponse, error)
-	// Streams lists the live streams.
+	// Streams lists the live streams, and those that have ended but that the
+	// plugin will be attached to once more, to get what it has not had of them.
 	Streams(context.Context, *StreamsRequest) (*StreamsResponse, error)
 	// ReportMetrics sets and adds to metrics of the plugin's own.
 	ReportMetrics(context.Context, *ReportMetricsRequest) (*ReportMetricsResponse, error)
