@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -121,29 +119,6 @@ func (h *hooked) refusedWatch(t *testing.T, path string, via ...string) {
 	}
 }
 
-// builtPlugins are the programs of the recorders.
-var builtPlugins = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command("go", "build", "-o", world.dir, "../millrace-flv-recorder", "../millrace-hls").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build the plugins: %w\n%s", err, out)
-	}
-	return world.dir, nil
-})
-
-// withPlugin is the configuration of a server with a plugin.
-func withPlugin(t *testing.T, table, program string, more conf) conf {
-	t.Helper()
-	dir, err := builtPlugins()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := conf{"plugins." + table + ".enabled": "true", "plugins." + table + ".command": strconv.Quote(filepath.Join(dir, program))}
-	for k, v := range more {
-		c[k] = v
-	}
-	return c
-}
-
 // files are the regular files below a folder, but for what is hidden.
 func files(t *testing.T, dir string) (all []string) {
 	t.Helper()
@@ -173,7 +148,10 @@ func TestHookRefuses(t *testing.T) {
 	srv := startHooked(t, `function on_publish(s)
   if s.params.key ~= "good" then return false, "no key, no stream" end
   return true
-end`, withPlugin(t, "flv", "millrace-flv-recorder", conf{"plugin_socket.path": strconv.Quote(socket), "plugin_socket.token": `"sesame"`, "stream.play_wait": `"2s"`}))
+end`, conf{
+		"plugins.flv.enabled": "true", "stream.play_wait": `"2s"`,
+		"plugin_socket.path": strconv.Quote(socket), "plugin_socket.token": `"sesame"`,
+	})
 	srv.waitLog(t, map[string]string{"msg": "plugin is running"})
 	events := curlSocket(t, socket, "/events?names=on_stream_start,on_unpublish,on_codec")
 	out, err := events.StdoutPipe()
