@@ -2,8 +2,10 @@ package main_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +43,46 @@ func TestChromium(t *testing.T) {
 		})
 	}
 }
+
+// TestChromiumCatchesUp puts the page behind: it plays faster until it is close
+// to the live moment again, and leaps when it is far behind. The latency is
+// shown.
+func TestChromiumCatchesUp(t *testing.T) {
+	srv := startServer(t, nil)
+	publishLoop(t, srv.rtmpURL("live/x"), source(t, "av"))
+	srv.waitStream(t, "live/x")
+	ctx := startChromium(t)
+	page := "http://" + srv.http[0] + "/?stream=live/x&via=http"
+	if err := chromedp.Run(ctx, chromedp.Navigate(page), chromedp.WaitReady("#video")); err != nil {
+		t.Fatalf("open the page: %v", err)
+	}
+	near := func(p pictureState) bool { return p.Latency > 0 && p.Latency < 1.3 && p.Rate == 1 }
+	waitPicture(t, ctx, func(p pictureState) bool { return p.Time > 10 && near(p) })
+	for _, c := range []struct {
+		behind float64
+		by     string
+	}{{3, "fastest > 1 && leaps == 0"}, {8, "leaps == 1"}} {
+		waitPicture(t, ctx, near)
+		if err := chromedp.Run(ctx, chromedp.Evaluate(fmt.Sprintf(fallBehind, c.behind), nil)); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, c.by, func() (ok bool) {
+			err := chromedp.Run(ctx, chromedp.Evaluate(c.by, &ok))
+			return ok && err == nil
+		})
+		waitPicture(t, ctx, near)
+	}
+	var shown string
+	if err := chromedp.Run(ctx, chromedp.Text("#latency", &shown)); err != nil || !strings.HasSuffix(shown, " s") {
+		t.Errorf("the page shows a latency of %q, %v", shown, err)
+	}
+}
+
+// fallBehind goes back, and counts what the page does about it.
+const fallBehind = `(() => { const v = document.querySelector('#video'), b = v.buffered;
+window.leaps = -1; v.onseeking = () => window.leaps++; // the first is this one
+window.fastest = 0; v.onratechange = () => window.fastest = Math.max(window.fastest, v.playbackRate);
+v.currentTime = b.end(b.length - 1) - %v })()`
 
 // TestChromiumCodecs plays what came by Enhanced RTMP and a browser decodes.
 func TestChromiumCodecs(t *testing.T) {
@@ -101,12 +143,15 @@ type pictureState struct {
 	Decoded int
 	Dropped int
 	Width   int
+	Latency float64 // seconds, as the page has it; 0 when it does not know
+	Rate    float64 // of playing
 	Error   string
 }
 
 const readPicture = `(() => { const v = document.querySelector('#video'), q = v.getVideoPlaybackQuality();
 return {State: document.body.dataset.state || '', Time: v.currentTime, Decoded: q.totalVideoFrames,
-Dropped: q.droppedVideoFrames, Width: v.videoWidth, Error: v.error ? v.error.message : ''} })()`
+Dropped: q.droppedVideoFrames, Width: v.videoWidth,
+Latency: Number(document.body.dataset.latency || 0), Rate: v.playbackRate, Error: v.error ? v.error.message : ''} })()`
 
 func picture0(p pictureState) bool { return p.Decoded > 0 }
 
