@@ -127,7 +127,7 @@ func TestExampleRename(t *testing.T) {
 // TestExampleRecordSome records what the script says, where it says.
 func TestExampleRecordSome(t *testing.T) {
 	t.Parallel()
-	srv := startHooked(t, example(t, "record_some.lua"), conf{"plugins.flv.enabled": "true"})
+	srv := startHooked(t, example(t, "record_some.lua"), withPlugin(t, "flv", "millrace-flv-recorder", nil))
 	srv.waitLog(t, map[string]string{"msg": "plugin is running"})
 	for _, path := range []string{"archive/x", "archive/test1", "preview/x", "live/x"} {
 		srv.feed(t, path, sourceTags(t, "av"))

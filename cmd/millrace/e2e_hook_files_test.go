@@ -128,7 +128,7 @@ function on_request(q) return { headers = { ["X-Hook"] = q.remote_addr } } end`,
 func TestHookChromium(t *testing.T) {
 	srv := startHooked(t, `
 function on_play(v) return { rate = "4m" } end
-function on_stop(v) end`, conf{"plugins.hls.enabled": "true"})
+function on_stop(v) end`, withPlugin(t, "hls", "millrace-hls", nil))
 	recordings(t, srv.data)
 	srv.feed(t, "live/x", sourceTags(t, "av"))
 	srv.waitStream(t, "live/x")

@@ -119,6 +119,18 @@ func (h *hooked) refusedWatch(t *testing.T, path string, via ...string) {
 	}
 }
 
+// withPlugin is the configuration of a server with a plugin, of those that lie
+// beside it.
+func withPlugin(t *testing.T, table, program string, more conf) conf {
+	t.Helper()
+	command := filepath.Join(filepath.Dir(world.bin), program)
+	c := conf{"plugins." + table + ".enabled": "true", "plugins." + table + ".command": strconv.Quote(command)}
+	for k, v := range more {
+		c[k] = v
+	}
+	return c
+}
+
 // files are the regular files below a folder, but for what is hidden.
 func files(t *testing.T, dir string) (all []string) {
 	t.Helper()
@@ -148,10 +160,7 @@ func TestHookRefuses(t *testing.T) {
 	srv := startHooked(t, `function on_publish(s)
   if s.params.key ~= "good" then return false, "no key, no stream" end
   return true
-end`, conf{
-		"plugins.flv.enabled": "true", "stream.play_wait": `"2s"`,
-		"plugin_socket.path": strconv.Quote(socket), "plugin_socket.token": `"sesame"`,
-	})
+end`, withPlugin(t, "flv", "millrace-flv-recorder", conf{"plugin_socket.path": strconv.Quote(socket), "plugin_socket.token": `"sesame"`, "stream.play_wait": `"2s"`}))
 	srv.waitLog(t, map[string]string{"msg": "plugin is running"})
 	events := curlSocket(t, socket, "/events?names=on_stream_start,on_unpublish,on_codec")
 	out, err := events.StdoutPipe()

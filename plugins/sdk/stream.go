@@ -23,7 +23,6 @@ import (
 // own from begin to its end.
 type stream struct {
 	s         *server
-	made      time.Time
 	at        Attach
 	target    string
 	allTracks bool
@@ -44,7 +43,7 @@ type stream struct {
 	// Of the goroutine, read by health:
 	next      atomic.Uint64
 	missed    atomic.Uint64
-	busySince atomic.Int64 // ns after made, 0: not in Write
+	busySince atomic.Pointer[time.Time] // nil: not in Write
 	connected atomic.Bool
 
 	// Of the goroutine only:
@@ -70,7 +69,7 @@ type result struct {
 
 func newStream(s *server, r *pluginv1.AttachRequest, allTracks bool) *stream {
 	st := &stream{
-		s: s, made: time.Now(), target: r.GetMediaTarget(), allTracks: allTracks, done: make(chan struct{}), asked: make(chan struct{}),
+		s: s, target: r.GetMediaTarget(), allTracks: allTracks, done: make(chan struct{}), asked: make(chan struct{}),
 		logger: s.logger.With("stream_id", r.GetApp()+"/"+r.GetName(), "session", r.GetSession()),
 		at: Attach{
 			App: r.GetApp(), Name: r.GetName(), Session: r.GetSession(), Started: wire.Time(r.GetStarted()),
@@ -295,9 +294,10 @@ func (st *stream) write(items []Item) (ended bool, err error) {
 	if len(items) == 0 {
 		return ended, nil
 	}
-	st.busySince.Store(int64(time.Since(st.made)))
+	began := time.Now()
+	st.busySince.Store(&began)
 	err = st.out.Write(items)
-	st.busySince.Store(0)
+	st.busySince.Store(nil)
 	if err != nil {
 		st.rewind(items, 0)
 		return true, &writeError{err}
@@ -418,8 +418,8 @@ func (st *stream) health(now time.Time) *pluginv1.StreamHealth {
 	h := &pluginv1.StreamHealth{
 		Session: st.at.Session, NextSeq: st.next.Load(), Connected: st.connected.Load(), Missed: st.missed.Load(),
 	}
-	if since := st.busySince.Load(); since != 0 {
-		h.Busy = durationpb.New(now.Sub(st.made) - time.Duration(since))
+	if since := st.busySince.Load(); since != nil {
+		h.Busy = durationpb.New(now.Sub(*since))
 	}
 	return h
 }
