@@ -26,7 +26,7 @@ func TestTimeLimits(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *server){
 			"no handshake": noHandshake, "trickled handshake": trickledHandshake, "no connect": noConnect,
 			"trickled connect": trickledConnect, "no publish": noPublish, "no media": noMedia,
-			"trickled header": trickledHeader, "idle after an answer": idleAfterAnswer, "nothing at all": nothingAtAll,
+			"trickled header": trickledHeader, "idle after an answer": idleAfterAnswer, "idle after a refusal": idleAfterRefusal, "nothing at all": nothingAtAll,
 		} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, srv) })
 		}
@@ -122,6 +122,13 @@ func idleAfterAnswer(t *testing.T, srv *server) {
 	}
 }
 
+// idleAfterRefusal stays with the loop; the pages are net/http's.
+func idleAfterRefusal(t *testing.T, srv *server) {
+	conn := dialTCP(t, srv.http[0])
+	sendAll(t, conn, "GET /live/none.flv?wait=0 HTTP/1.1\r\nHost: a\r\n\r\n")
+	waitClosed(t, conn)
+}
+
 // TestConnectionLimits opens more connections than are allowed.
 func TestConnectionLimits(t *testing.T) {
 	t.Parallel()
@@ -186,7 +193,7 @@ func TestLimitsAreNamed(t *testing.T) {
 	} {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
-			c, err := openRTMP(srv.rtmp[0], "live", nil)
+			c, err := dialRTMP(srv.rtmp[0], nil)
 			noError(t, err)
 			defer c.Close()
 			_, _ = io.WriteString(c, data)
