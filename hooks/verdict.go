@@ -5,56 +5,17 @@ import (
 	"maps"
 	"reflect"
 	"time"
+
+	"github.com/millrace/millrace/core/event"
 )
 
-// Verdict is what the scripts decided about one event. Fields that no script
-// set are zero. It is a value; its maps must not be changed.
-type Verdict struct {
-	// Allow is false for a refusal, whose Reason is meant for the peer.
-	Allow  bool
-	Reason string
+// Verdict is what the scripts decided about one event: an event.Verdict with a
+// form for call logs and test cases. Its Err, if there is one, is a
+// *ScriptError, or wraps ErrTimeout, ErrMemory, ErrOverload or ErrClosed.
+type Verdict event.Verdict
 
-	// on_connect: limits of this connection.
-	Limits Limits
-
-	// on_publish. App and Name are "" unless a script renames the stream.
-	// Record maps names of plugin tables to whether they record; a name that
-	// is not in it keeps its default.
-	App, Name   string
-	Record      map[string]bool
-	MaxBitrate  int64 // bits a second
-	MaxDuration time.Duration
-	Labels      map[string]string
-
-	// on_play. Stream is another "APP/NAME" to play; Limit ends the viewer.
-	Stream string
-	Limit  time.Duration
-
-	// on_play and on_request. Redirect is an address; Rate in bytes a second.
-	Redirect string
-	Rate     int64
-
-	// on_request: headers of the answer, names as the script wrote them.
-	Headers map[string]string
-
-	// on_record. Path is below the data directory, with slashes, its %
-	// directives expanded, not yet checked against the folder; "" is the
-	// default. Skip: do not record.
-	Path string
-	Skip bool
-
-	// Err says why the scripts gave no verdict, and on_error decided; it is a
-	// *ScriptError, or wraps ErrTimeout, ErrMemory, ErrOverload or ErrClosed.
-	Err error
-}
-
-// Limits are the bounds that on_connect sets for a connection; zero is none.
-type Limits struct {
-	MaxBitrate  int64 // bits a second that it may send
-	MaxDuration time.Duration
-	Rate        int64 // bytes a second that it is sent
-	IdleTimeout time.Duration
-}
+// Limits are the bounds that on_connect sets for a connection.
+type Limits = event.Limits
 
 // verdictJSON is the form of a verdict in call logs and test cases. Durations
 // are seconds, as in Lua.
@@ -115,7 +76,10 @@ func (v *Verdict) UnmarshalJSON(b []byte) error {
 		Headers: j.Headers, Path: j.Path, Skip: j.Skip,
 	}
 	if l := j.Limits; l != nil {
-		v.Limits = Limits{l.MaxBitrate, toDuration(l.MaxDuration), l.Rate, toDuration(l.IdleTimeout)}
+		v.Limits = Limits{
+			MaxBitrate: l.MaxBitrate, MaxDuration: toDuration(l.MaxDuration),
+			Rate: l.Rate, IdleTimeout: toDuration(l.IdleTimeout),
+		}
 	}
 	if j.Error != "" {
 		v.Err = &ScriptError{Text: j.Error}

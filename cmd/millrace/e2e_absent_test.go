@@ -93,6 +93,7 @@ func tooManyWait(t *testing.T) {
 	}
 	_, err = playRTMP(srv.rtmp[0], "live/none", nil)
 	wantAbsent(t, "rtmp", err)
+	srv.waitReason(t, "limits.waiting")
 }
 
 // startWaiting sends a request and does not wait for the answer.

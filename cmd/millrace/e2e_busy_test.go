@@ -121,12 +121,11 @@ func TestBusyReplace(t *testing.T) {
 	srv := startServer(t, conf{"stream.on_busy": `"replace"`})
 	tags := sourceTags(t, "small")
 	incumbent := srv.feed(t, "live/x?key=0", tags)
-	srv.waitStream(t, "live/x")
+	owner := srv.waitMediaOf(t, "live/x", "")
 	for _, key := range []string{"1", "2", "3"} {
 		newcomer := srv.feed(t, "live/x?key="+key, tags)
 		eventually(t, "the incumbent is closed", incumbent.isGone)
-		srv.waitStreamThat(t, "live/x", "has media of newcomer "+key, func(s *streamInfo) bool { return s.FramesIn > 0 })
-		time.Sleep(200 * time.Millisecond) // for media to come from the newcomer
+		owner = srv.waitMediaOf(t, "live/x", owner)
 		incumbent = newcomer
 	}
 	no := wantRefused(t, srv, "live/x?key=4", badName)
@@ -134,4 +133,15 @@ func TestBusyReplace(t *testing.T) {
 	if incumbent.isGone() {
 		t.Error("the incumbent did not survive the refusal")
 	}
+}
+
+// waitMediaOf waits until a stream has media of a publisher that is not the
+// one before, and returns its ID.
+func (s *server) waitMediaOf(t *testing.T, path, before string) string {
+	t.Helper()
+	now := s.waitStreamThat(t, path, "has another publisher", func(s *streamInfo) bool {
+		return s.Publisher != nil && s.Publisher.ID != before
+	})
+	s.waitStreamThat(t, path, "has media of it", func(s *streamInfo) bool { return s.FramesIn > now.FramesIn })
+	return now.Publisher.ID
 }

@@ -2,8 +2,10 @@ package main_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,18 +44,66 @@ func TestChromium(t *testing.T) {
 	}
 }
 
-// TestChromiumCodecs plays what came by Enhanced RTMP and a browser decodes.
+// TestChromiumCatchesUp puts the page behind: it plays faster until it is close
+// to the live moment again, and leaps when it is far behind. The latency is
+// shown.
+func TestChromiumCatchesUp(t *testing.T) {
+	srv := startServer(t, nil)
+	publishLoop(t, srv.rtmpURL("live/x"), source(t, "av"))
+	srv.waitStream(t, "live/x")
+	ctx := startChromium(t)
+	page := "http://" + srv.http[0] + "/?stream=live/x&via=http"
+	if err := chromedp.Run(ctx, chromedp.Navigate(page), chromedp.WaitReady("#video")); err != nil {
+		t.Fatalf("open the page: %v", err)
+	}
+	near := func(p pictureState) bool { return p.Latency > 0 && p.Latency < 1.3 && p.Rate == 1 }
+	waitPicture(t, ctx, func(p pictureState) bool { return p.Time > 10 && near(p) })
+	for _, c := range []struct {
+		behind float64
+		by     string
+	}{{3, "fastest > 1 && leaps == 0"}, {8, "leaps == 1"}} {
+		waitPicture(t, ctx, near)
+		if err := chromedp.Run(ctx, chromedp.Evaluate(fmt.Sprintf(fallBehind, c.behind), nil)); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, c.by, func() (ok bool) {
+			err := chromedp.Run(ctx, chromedp.Evaluate(c.by, &ok))
+			return ok && err == nil
+		})
+		waitPicture(t, ctx, near)
+	}
+	var shown string
+	if err := chromedp.Run(ctx, chromedp.Text("#latency", &shown)); err != nil || !strings.HasSuffix(shown, " s") {
+		t.Errorf("the page shows a latency of %q, %v", shown, err)
+	}
+}
+
+// fallBehind goes back, and counts what the page does about it.
+const fallBehind = `(() => { const v = document.querySelector('#video'), b = v.buffered;
+window.leaps = -1; v.onseeking = () => window.leaps++; // the first is this one
+window.fastest = 0; v.onratechange = () => window.fastest = Math.max(window.fastest, v.playbackRate);
+v.currentTime = b.end(b.length - 1) - %v })()`
+
+// TestChromiumCodecs plays what a browser decodes besides H.264 and AAC. FLAC it
+// would, but mpegts.js 1.8 misses the head of its STREAMINFO block, which the
+// specification wants.
 func TestChromiumCodecs(t *testing.T) {
 	srv := startServer(t, nil)
-	for name, codecs := range map[string][2]string{"av1": {"av1", ""}, "opus": {"h264", "opus"}, "both": {"av1", "opus"}} {
+	enhanced := func(codec string) []tag { return makeClip(t, codec).tags(enhancedForm) }
+	for name, c := range map[string]struct {
+		tags         []tag
+		video, audio string
+		width        int
+	}{
+		"av1":  {enhanced("av1"), "av1", "", 160},
+		"opus": {interleave(enhanced("h264"), enhanced("opus")), "h264", "opus", 160},
+		"both": {interleave(enhanced("av1"), enhanced("opus")), "av1", "opus", 160},
+		"mp3":  {sourceTags(t, "mp3"), "h264", "mp3", 480},
+	} {
 		t.Run(name, func(t *testing.T) {
-			tags := makeClip(t, codecs[0]).tags(enhancedForm)
-			if codecs[1] != "" {
-				tags = interleave(tags, makeClip(t, codecs[1]).tags(enhancedForm))
-			}
-			srv.feed(t, "live/"+name, tags)
+			srv.feed(t, "live/"+name, c.tags)
 			info := srv.waitStreamThat(t, "live/"+name, "is ready", func(s *streamInfo) bool { return s.FramesIn > 20 })
-			if info.Video.Codec != codecs[0] || info.Audio.Codec != codecs[1] {
+			if info.Video.Codec != c.video || info.Audio.Codec != c.audio {
 				t.Errorf("the stream is %q and %q", info.Video.Codec, info.Audio.Codec)
 			}
 			ctx := startChromium(t)
@@ -63,7 +113,7 @@ func TestChromiumCodecs(t *testing.T) {
 			}
 			// mpegts.js 1.8 may stop at a later keyframe of AV1, as it does at
 			// hidden frames: what counts here is that our tags are read.
-			waitPicture(t, ctx, func(p pictureState) bool { return p.Time > 0.3 && p.Decoded > 10 && p.Width == 160 })
+			waitPicture(t, ctx, func(p pictureState) bool { return p.Time > 0.3 && p.Decoded > 10 && p.Width == c.width })
 		})
 	}
 }
@@ -101,12 +151,15 @@ type pictureState struct {
 	Decoded int
 	Dropped int
 	Width   int
+	Latency float64 // seconds, as the page has it; 0 when it does not know
+	Rate    float64 // of playing
 	Error   string
 }
 
 const readPicture = `(() => { const v = document.querySelector('#video'), q = v.getVideoPlaybackQuality();
 return {State: document.body.dataset.state || '', Time: v.currentTime, Decoded: q.totalVideoFrames,
-Dropped: q.droppedVideoFrames, Width: v.videoWidth, Error: v.error ? v.error.message : ''} })()`
+Dropped: q.droppedVideoFrames, Width: v.videoWidth,
+Latency: Number(document.body.dataset.latency || 0), Rate: v.playbackRate, Error: v.error ? v.error.message : ''} })()`
 
 func picture0(p pictureState) bool { return p.Decoded > 0 }
 

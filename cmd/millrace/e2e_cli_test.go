@@ -238,19 +238,11 @@ func TestRecordingsByCommand(t *testing.T) {
 	files := o.recordings("live~deep/x")
 	o.verifies(dir, 0, ": complete from frame", files[1])
 
-	// A file of others, cut off.
 	whole, err := os.ReadFile(files[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	lone := filepath.Join(t.TempDir(), "lone.flv")
-	writeFile(t, lone, string(whole[:len(whole)*2/3-5]))
-	o.verifies(dir, 1, "no whole tag", lone)
-	o.records(dir, 0, "bytes cut off the end", "repair", "--mp4", lone)
-	o.verifies(dir, 0, "whole", lone)
-	for _, made := range []string{lone, strings.TrimSuffix(lone, ".flv") + ".mp4"} {
-		decode(t, made, "v").succeed(t)
-	}
+	o.mendsOthers(dir, whole)
 
 	// One of ours that lost its end, and one that is gone.
 	writeFile(t, files[0], string(whole[:len(whole)/2]))
@@ -266,6 +258,19 @@ func TestRecordingsByCommand(t *testing.T) {
 	o.records(dir, 1, "no such file", "verify", filepath.Join(dir, "nothing"))
 	o.records(dir, 2, "Usage", "verify")
 	o.records(dir, 2, "Usage", "verify", "--mp4", data)
+}
+
+// mendsOthers cuts off a file that has no manifest, and repairs it.
+func (o *operator) mendsOthers(dir string, whole []byte) {
+	o.t.Helper()
+	lone := filepath.Join(o.t.TempDir(), "lone.flv")
+	writeFile(o.t, lone, string(whole[:len(whole)*2/3-5]))
+	o.verifies(dir, 1, "no whole tag", lone)
+	o.records(dir, 0, "bytes cut off the end", "repair", "--mp4", lone)
+	o.verifies(dir, 0, "whole", lone)
+	for _, made := range []string{lone, strings.TrimSuffix(lone, ".flv") + ".mp4"} {
+		decode(o.t, made, "v").succeed(o.t)
+	}
 }
 
 // recordings are a stream's FLV files, by name.

@@ -65,17 +65,25 @@ func wantPart(t *testing.T, got, want sums) {
 	}
 }
 
-// TestRtmpsrcReconnects plays with librtmp inside GStreamer, which asks again
-// at once after the end of a stream, again and again: the server answers each
-// time, and the player goes on when there is a stream again.
+// TestRtmpsrcReconnects plays with librtmp inside GStreamer, which asks again at
+// once after the end of a stream: it waits, and goes on when there is a stream
+// again; when none comes it is told so.
 func TestRtmpsrcReconnects(t *testing.T) {
 	t.Parallel()
-	srv := startServer(t, conf{"stream.play_wait": `"1s"`})
-	publishOnce(t, srv.rtmpURL("live/x"), source(t, "small"), []string{"-t", "4"}, nil)
+	srv := startServer(t, conf{"stream.play_wait": `"5s"`})
+	file := source(t, "other")
+	publish := func() { publishOnce(t, srv.rtmpURL("live/x"), file, []string{"-t", "4"}, nil) }
+	publish()
 	srv.waitStream(t, "live/x")
 	r := record(t, "gst-launch-1.0", func(file string) []string {
 		return []string{"-q", "rtmpsrc", "location=" + srv.rtmpURL("live/x") + " live=1", "!", "filesink", "location=" + file}
 	})
 	r.waitSize(t, 60_000)
 	srv.waitGone(t, "live/x")
+	eventually(t, "it asks again", func() bool { return len(srv.allClients(t)) > 0 })
+	had := r.size()
+	publish()
+	r.waitSize(t, had+60_000)
+	srv.waitGone(t, "live/x")
+	srv.waitLog(t, map[string]string{"msg": "play refused", "stream": "live/x"})
 }

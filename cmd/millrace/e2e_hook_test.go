@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -121,23 +119,12 @@ func (h *hooked) refusedWatch(t *testing.T, path string, via ...string) {
 	}
 }
 
-// builtPlugins are the programs of the recorders.
-var builtPlugins = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command("go", "build", "-o", world.dir, "../millrace-flv-recorder", "../millrace-hls").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build the plugins: %w\n%s", err, out)
-	}
-	return world.dir, nil
-})
-
-// withPlugin is the configuration of a server with a plugin.
+// withPlugin is the configuration of a server with a plugin, of those that lie
+// beside it.
 func withPlugin(t *testing.T, table, program string, more conf) conf {
 	t.Helper()
-	dir, err := builtPlugins()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := conf{"plugins." + table + ".enabled": "true", "plugins." + table + ".command": strconv.Quote(filepath.Join(dir, program))}
+	command := filepath.Join(filepath.Dir(world.bin), program)
+	c := conf{"plugins." + table + ".enabled": "true", "plugins." + table + ".command": strconv.Quote(command)}
 	for k, v := range more {
 		c[k] = v
 	}

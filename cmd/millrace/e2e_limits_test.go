@@ -16,7 +16,7 @@ func TestTimeLimits(t *testing.T) {
 	srv := startServer(t, conf{
 		"limits.handshake_timeout": `"700ms"`, "limits.connect_timeout": `"800ms"`, "limits.publish_timeout": `"900ms"`,
 		"limits.request_header_timeout": `"1s"`, "limits.idle_timeout": `"1100ms"`, "limits.publish_idle_timeout": `"1500ms"`,
-		"stream.reconnect_grace": `"1s"`,
+		"stream.reconnect_grace": `"1s"`, "log.level": `"debug"`, // idle connections are worth no more
 	})
 	set := digests(t, "small")
 	srv.feed(t, "live/x", sourceTags(t, "small"))
@@ -26,11 +26,17 @@ func TestTimeLimits(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *server){
 			"no handshake": noHandshake, "trickled handshake": trickledHandshake, "no connect": noConnect,
 			"trickled connect": trickledConnect, "no publish": noPublish, "no media": noMedia,
-			"trickled header": trickledHeader, "idle after an answer": idleAfterAnswer, "nothing at all": nothingAtAll,
+			"trickled header": trickledHeader, "idle after an answer": idleAfterAnswer, "idle after a refusal": idleAfterRefusal, "nothing at all": nothingAtAll,
 		} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, srv) })
 		}
 	})
+	for _, reason := range []string{
+		"no handshake in limits.handshake_timeout", "no connect in limits.connect_timeout", "no play or publish in limits.publish_timeout",
+		"no media in limits.publish_idle_timeout", "limits.request_header_timeout", "idle (limits.idle_timeout)",
+	} {
+		srv.waitReason(t, reason)
+	}
 	bystanders.eventually(t, "frames", func(m *member) bool { return m.video > 25 && m.widest < 500 })
 }
 
@@ -116,6 +122,13 @@ func idleAfterAnswer(t *testing.T, srv *server) {
 	}
 }
 
+// idleAfterRefusal stays with the loop; the pages are net/http's.
+func idleAfterRefusal(t *testing.T, srv *server) {
+	conn := dialTCP(t, srv.http[0])
+	sendAll(t, conn, "GET /live/none.flv?wait=0 HTTP/1.1\r\nHost: a\r\n\r\n")
+	waitClosed(t, conn)
+}
+
 // TestConnectionLimits opens more connections than are allowed.
 func TestConnectionLimits(t *testing.T) {
 	t.Parallel()
@@ -141,6 +154,7 @@ func TestConnectionLimits(t *testing.T) {
 			if _, err := watchHTTP(srv.http[0], "/live/x.flv", nil); err == nil {
 				t.Error("one more HTTP connection was taken")
 			}
+			srv.waitReason(t, key)
 			readFor(t, v, time.Second)
 			for _, c := range idle {
 				c.Close()
@@ -154,6 +168,46 @@ func TestConnectionLimits(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLimitsAreNamed passes each bound of bytes: the log says by its key which
+// one it was.
+func TestLimitsAreNamed(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, conf{
+		"limits.chunk_streams": "8", "limits.amf_depth": "4", "limits.connection_buffer": `"16KiB"`,
+		"limits.command_size": `"4KiB"`, "limits.media_size": `"64KiB"`, "limits.partial_bytes": `"128KiB"`,
+	})
+	header := func(stream byte, length int, kind byte) string {
+		return string([]byte{stream, 0, 0, 0, byte(length >> 16), byte(length >> 8), byte(length), kind, 1, 0, 0, 0})
+	}
+	deep := strings.Repeat("\x03\x00\x01a", 5)
+	for key, data := range map[string]string{
+		"limits.chunk_streams": string(startedMessages(9)),
+		"limits.command_size":  header(3, 5<<10, command),
+		"limits.media_size":    header(6, 65<<10, videoTag),
+		"limits.amf_depth":     header(3, 9+len(deep), command) + "\x02\x00\x06create" + deep,
+		"limits.partial_bytes": header(2, 4, setChunkSize) + "\x00\x00\xF0\x00" + strings.Join([]string{ // 60 KiB
+			header(6, 64<<10, videoTag), header(7, 64<<10, videoTag), header(8, 64<<10, videoTag), "",
+		}, strings.Repeat("x", 60<<10)),
+	} {
+		t.Run(key, func(t *testing.T) {
+			t.Parallel()
+			c, err := dialRTMP(srv.rtmp[0], nil)
+			noError(t, err)
+			defer c.Close()
+			_, _ = io.WriteString(c, data)
+			waitClosed(t, c)
+			srv.waitReason(t, key)
+		})
+	}
+	t.Run("limits.connection_buffer", func(t *testing.T) {
+		t.Parallel()
+		conn := dialTCP(t, srv.http[0])
+		_, _ = io.WriteString(conn, "GET /live/none.flv HTTP/1.1\r\nHost: a\r\n\r\n"+strings.Repeat("x", 64<<10))
+		waitClosed(t, conn)
+		srv.waitReason(t, "limits.connection_buffer")
+	})
 }
 
 // TestHostileBytes sends what no client sends; the server closes, and says why

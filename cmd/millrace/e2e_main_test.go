@@ -60,7 +60,7 @@ func prepare() error {
 	if err := raiseParallel(); err != nil {
 		return err
 	}
-	if err := needTools("ffmpeg", "ffprobe", "rtmpdump", "gst-launch-1.0", "curl", "chromium", "prlimit"); err != nil {
+	if err := needTools("ffmpeg", "ffprobe", "ffplay", "rtmpdump", "gst-launch-1.0", "curl", "jq", "chromium", "prlimit"); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "millrace-e2e-")

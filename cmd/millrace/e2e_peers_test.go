@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -41,13 +42,19 @@ func decode(t *testing.T, url, tracks string, in ...string) sums {
 	s := sums{video: filepath.Join(dir, "video.md5"), audio: filepath.Join(dir, "audio.md5")}
 	args := append(append([]string{"-copyts"}, in...), "-i", url)
 	if strings.Contains(tracks, "v") {
-		args = append(args, "-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-f", "framemd5", s.video)
+		args = append(args, "-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-flush_packets", "1", "-f", "framemd5", s.video)
 	}
 	if strings.Contains(tracks, "a") {
 		args = append(args, "-map", "0:a", "-f", "framemd5", s.audio)
 	}
 	s.peer = startPeer(t, 3*time.Minute, "ffmpeg", append(ffmpegArgs, args...)...)
 	return s
+}
+
+// frames is how many frames of video have been decoded so far.
+func (s sums) frames() int {
+	content, _ := os.ReadFile(s.video) // none until the first has come
+	return bytes.Count(content, []byte("\n")) - bytes.Count(content, []byte("#"))
 }
 
 // decoded is decode for a file, waited for.

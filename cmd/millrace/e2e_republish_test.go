@@ -25,7 +25,9 @@ func TestRepublish(t *testing.T) {
 	ffmpegs := []sums{decode(t, srv.rtmpURL("live/x"), "v"), decode(t, srv.flvURL("live/x"), "v")}
 	crowd.eventually(t, "frames of the first session", func(m *member) bool { return m.first > 50 })
 	srv.waitStreamThat(t, "live/x", "has all viewers", func(s *streamInfo) bool { return s.Viewers >= 302 })
-	time.Sleep(2 * time.Second) // for ffmpeg to have read some frames
+	for _, f := range ffmpegs {
+		eventually(t, "ffmpeg has decoded some frames", func() bool { return f.frames() >= 30 })
+	}
 
 	first.kill()
 	srv.waitStreamThat(t, "live/x", "is lost", func(s *streamInfo) bool { return s.State == "lost" })

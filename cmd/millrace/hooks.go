@@ -25,16 +25,7 @@ func (d decider) Wants(name string) bool { return d.Has(name) }
 
 // Decide asks the scripts.
 func (d decider) Decide(e *event.Event, done func(event.Verdict)) {
-	d.Runtime.Decide(e, func(v hooks.Verdict) { done(verdict(v)) })
-}
-
-func verdict(v hooks.Verdict) event.Verdict {
-	return event.Verdict{
-		Allow: v.Allow, Reason: v.Reason, Limits: event.Limits(v.Limits),
-		App: v.App, Name: v.Name, Record: v.Record, MaxBitrate: v.MaxBitrate, MaxDuration: v.MaxDuration, Labels: v.Labels,
-		Stream: v.Stream, Limit: v.Limit, Redirect: v.Redirect, Rate: v.Rate, Headers: v.Headers,
-		Path: v.Path, Skip: v.Skip, Err: v.Err,
-	}
+	d.Runtime.Decide(e, func(v hooks.Verdict) { done(event.Verdict(v)) })
 }
 
 // lateServer is the server that hooks and plugins are made before.

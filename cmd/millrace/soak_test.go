@@ -78,6 +78,7 @@ type soak struct {
 	counts  map[string]int
 	ended   int // viewers that left or ended as they may
 	tags    int // that they had read
+	calm    int // descriptors of the server before anybody came
 }
 
 func newSoak(t *testing.T, seed uint64) *soak {
@@ -88,7 +89,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	})
 	return &soak{
 		t: t, srv: srv, steps: rand.New(rand.NewPCG(seed, 0)), counts: map[string]int{},
-		tags0: [2][]tag{sourceTags(t, "small"), sourceTags(t, "other")},
+		tags0: [2][]tag{sourceTags(t, "small"), sourceTags(t, "other")}, calm: srv.descriptors(t),
 	}
 }
 
@@ -334,7 +335,7 @@ func (k *soak) rest() usage {
 	for stream := range soakStreams {
 		k.srv.waitGone(k.t, "live/"+soakName(stream))
 	}
-	k.measure()
-	time.Sleep(2 * time.Second) // for ends that linger
+	eventually(k.t, "ends that linger are over", func() bool { return k.srv.descriptors(k.t) <= k.calm+openMargin })
+	k.measure() // collects what they held
 	return k.measure()
 }

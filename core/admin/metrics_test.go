@@ -83,6 +83,58 @@ func series(families map[string]*dto.MetricFamily) map[string]float64 {
 	return all
 }
 
+// fullSeries are the values that fullStats has, by the names of the series.
+var fullSeries = map[string]float64{
+	"millrace_connections{protocol=rtmp}":               1,
+	"millrace_connections{protocol=http}":               6,
+	"millrace_connections_opened_total{protocol=rtmp}":  2,
+	"millrace_connections_opened_total{protocol=http}":  7,
+	"millrace_connections_refused_total{reason=limit}":  10,
+	"millrace_connections_closed_total{reason=eof}":     11,
+	"millrace_connections_closed_total{reason=stalled}": 12,
+	"millrace_accept_errors_total{kind=emfile}":         13,
+	"millrace_bytes_in_total{protocol=rtmp}":            4,
+	"millrace_bytes_in_total{protocol=http}":            8,
+	"millrace_bytes_out_total{protocol=rtmp}":           5,
+	"millrace_bytes_out_total{protocol=http}":           9,
+	"millrace_viewers{protocol=rtmp}":                   3,
+	"millrace_waiting_viewers{}":                        17,
+	"millrace_publishers{}":                             14,
+	"millrace_streams{state=live}":                      15,
+	"millrace_streams{state=lost}":                      16,
+	"millrace_frames_in_total{}":                        18,
+	"millrace_frames_out_total{}":                       19,
+	"millrace_frames_dropped_total{reason=lag}":         20,
+	"millrace_frames_dropped_total{reason=gap}":         21,
+	"millrace_skips_total{}":                            22,
+	"millrace_timestamp_corrections_total{}":            23,
+	"millrace_ring_bytes{}":                             24,
+	"millrace_object_bytes{plugin=hls}":                 51,
+	"millrace_ring_frames{}":                            25,
+	"millrace_memory_limit_bytes{}":                     26,
+	"millrace_gop_cache_drops_total{}":                  27,
+	"millrace_ingest_to_socket_seconds{}":               6,
+	"millrace_feeds{}":                                  40,
+	"millrace_feed_bytes_total{}":                       41,
+	"millrace_feed_frames_total{}":                      42,
+	"millrace_feed_gaps_total{}":                        43,
+	"millrace_feed_missed_frames_total{}":               44,
+	"millrace_feed_backlog_bytes{plugin=hls}":           45,
+	"millrace_handler_panics_total{}":                   37,
+	"millrace_config_reloads_total{result=ok}":          38,
+	"millrace_config_reloads_total{result=failed}":      39,
+
+	"millrace_loop_connections{loop=0}":           28,
+	"millrace_loop_viewers{loop=0}":               29,
+	"millrace_loop_busy_seconds_total{loop=0}":    1.5,
+	"millrace_loop_passes_total{loop=0}":          31,
+	"millrace_loop_pass_duration_seconds{loop=0}": 9,
+	"millrace_loop_writev_calls_total{loop=0}":    33,
+	"millrace_loop_writev_partial_total{loop=0}":  34,
+	"millrace_loop_merge_window_seconds{loop=0}":  0.12,
+	"millrace_loop_wakeups_total{loop=0}":         36,
+}
+
 func TestMetricsValues(t *testing.T) {
 	t.Parallel()
 	fake := &fakeServer{stats: fullStats()}
@@ -93,58 +145,8 @@ func TestMetricsValues(t *testing.T) {
 	if cc := w.Header().Get("Cache-Control"); cc != "no-store" {
 		t.Errorf("Cache-Control %q", cc)
 	}
-	want := map[string]float64{
-		"millrace_build_info{go_version=" + runtime.Version() + ",version=1.2.3}": 1,
-
-		"millrace_connections{protocol=rtmp}":               1,
-		"millrace_connections{protocol=http}":               6,
-		"millrace_connections_opened_total{protocol=rtmp}":  2,
-		"millrace_connections_opened_total{protocol=http}":  7,
-		"millrace_connections_refused_total{reason=limit}":  10,
-		"millrace_connections_closed_total{reason=eof}":     11,
-		"millrace_connections_closed_total{reason=stalled}": 12,
-		"millrace_accept_errors_total{kind=emfile}":         13,
-		"millrace_bytes_in_total{protocol=rtmp}":            4,
-		"millrace_bytes_in_total{protocol=http}":            8,
-		"millrace_bytes_out_total{protocol=rtmp}":           5,
-		"millrace_bytes_out_total{protocol=http}":           9,
-		"millrace_viewers{protocol=rtmp}":                   3,
-		"millrace_waiting_viewers{}":                        17,
-		"millrace_publishers{}":                             14,
-		"millrace_streams{state=live}":                      15,
-		"millrace_streams{state=lost}":                      16,
-		"millrace_frames_in_total{}":                        18,
-		"millrace_frames_out_total{}":                       19,
-		"millrace_frames_dropped_total{reason=lag}":         20,
-		"millrace_frames_dropped_total{reason=gap}":         21,
-		"millrace_skips_total{}":                            22,
-		"millrace_timestamp_corrections_total{}":            23,
-		"millrace_ring_bytes{}":                             24,
-		"millrace_object_bytes{plugin=hls}":                 51,
-		"millrace_ring_frames{}":                            25,
-		"millrace_memory_limit_bytes{}":                     26,
-		"millrace_gop_cache_drops_total{}":                  27,
-		"millrace_ingest_to_socket_seconds{}":               6,
-		"millrace_feeds{}":                                  40,
-		"millrace_feed_bytes_total{}":                       41,
-		"millrace_feed_frames_total{}":                      42,
-		"millrace_feed_gaps_total{}":                        43,
-		"millrace_feed_missed_frames_total{}":               44,
-		"millrace_feed_backlog_bytes{plugin=hls}":           45,
-		"millrace_handler_panics_total{}":                   37,
-		"millrace_config_reloads_total{result=ok}":          38,
-		"millrace_config_reloads_total{result=failed}":      39,
-
-		"millrace_loop_connections{loop=0}":           28,
-		"millrace_loop_viewers{loop=0}":               29,
-		"millrace_loop_busy_seconds_total{loop=0}":    1.5,
-		"millrace_loop_passes_total{loop=0}":          31,
-		"millrace_loop_pass_duration_seconds{loop=0}": 9,
-		"millrace_loop_writev_calls_total{loop=0}":    33,
-		"millrace_loop_writev_partial_total{loop=0}":  34,
-		"millrace_loop_merge_window_seconds{loop=0}":  0.12,
-		"millrace_loop_wakeups_total{loop=0}":         36,
-	}
+	want := maps.Clone(fullSeries)
+	want["millrace_build_info{go_version="+runtime.Version()+",version=1.2.3}"] = 1
 	for _, f := range loopFamilies() {
 		want[f.name+"{loop=1}"] = 0
 	}

@@ -125,3 +125,16 @@ func thisProgram() ([]string, error) {
 	}
 	return []string{self, "bench"}, nil
 }
+
+// serverProgram is the server to measure: the one that was named, or this
+// program.
+func serverProgram(named string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	self, err := thisProgram()
+	if err != nil {
+		return "", err
+	}
+	return self[0], nil
+}

@@ -72,14 +72,9 @@ func (o CompareOptions) withDefaults() (CompareOptions, error) {
 			return o, fmt.Errorf("protocol %q is none of %q: %w", c.Protocol, known, ErrOptions)
 		}
 	}
-	if o.Server == "" {
-		self, err := thisProgram()
-		if err != nil {
-			return o, err
-		}
-		o.Server = self[0]
-	}
-	return o, nil
+	var err error
+	o.Server, err = serverProgram(o.Server)
+	return o, err
 }
 
 // cells are all combinations.

@@ -60,14 +60,9 @@ func (o RecordOptions) withDefaults() (RecordOptions, error) {
 	if o.Dir == "" {
 		o.Dir = memoryDir()
 	}
-	if o.Server == "" {
-		self, err := thisProgram()
-		if err != nil {
-			return o, err
-		}
-		o.Server = self[0]
-	}
-	return o, nil
+	var err error
+	o.Server, err = serverProgram(o.Server)
+	return o, err
 }
 
 // memoryDir is a folder in memory, if there is one.

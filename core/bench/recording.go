@@ -104,17 +104,6 @@ func (s *recording) state(ctx context.Context) ([]pluginState, error) {
 	return all.Plugins, nil
 }
 
-const nginxRecordConfig = `load_module %s;
-worker_processes 1;
-worker_rlimit_nofile 65536;
-daemon off;
-master_process off;
-error_log %s/error.log crit;
-pid %s/nginx.pid;
-events { worker_connections 30000; }
-rtmp { server { listen 127.0.0.1:%d; chunk_size 65536; access_log off; application live { live on; %s } } }
-`
-
 // startNginxRecording starts an nginx that does by itself what plugins do,
 // with segments as long as theirs.
 func startNginxRecording(ctx context.Context, root string, plugins []string) (*recording, error) {
@@ -130,8 +119,5 @@ func startNginxRecording(ctx context.Context, root string, plugins []string) (*r
 	for _, name := range plugins {
 		wanted = append(wanted, directives[name])
 	}
-	config := fmt.Sprintf(nginxRecordConfig, nginxModule, s.dir, s.dir, s.ports.rtmp, strings.Join(wanted, " "))
-	address := fmt.Sprintf("127.0.0.1:%d", s.ports.rtmp)
-	command := func(file string) []string { return []string{nginxProgram, "-p", s.dir, "-c", file} }
-	return s, s.launch(ctx, config, command, func() bool { return answers(ctx, address) })
+	return s, s.launchNginx(ctx, strings.Join(wanted, " "))
 }

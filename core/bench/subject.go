@@ -117,7 +117,7 @@ master_process off;
 error_log %s/error.log crit;
 pid %s/nginx.pid;
 events { worker_connections 30000; }
-rtmp { server { listen 127.0.0.1:%d; chunk_size 65536; access_log off; application live { live on; } } }
+rtmp { server { listen 127.0.0.1:%d; chunk_size 65536; access_log off; application live { live on; %s } } }
 `
 
 // Where Debian puts them.
@@ -143,10 +143,15 @@ func startNginx(ctx context.Context) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := fmt.Sprintf(nginxConfig, nginxModule, s.dir, s.dir, s.ports.rtmp)
+	return s, s.launchNginx(ctx, "")
+}
+
+// launchNginx starts an nginx whose application has more directives.
+func (s *subject) launchNginx(ctx context.Context, more string) error {
+	config := fmt.Sprintf(nginxConfig, nginxModule, s.dir, s.dir, s.ports.rtmp, more)
 	address := fmt.Sprintf("127.0.0.1:%d", s.ports.rtmp)
 	command := func(file string) []string { return []string{nginxProgram, "-p", s.dir, "-c", file} }
-	return s, s.launch(ctx, config, command, func() bool { return answers(ctx, address) })
+	return s.launch(ctx, config, command, func() bool { return answers(ctx, address) })
 }
 
 func answers(ctx context.Context, address string) bool {

@@ -1,7 +1,9 @@
 package netloop
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/stream"
 )
 
@@ -191,6 +194,22 @@ func (c *conn) because(why cause, reason string) {
 	}
 }
 
+// tell logs why a connection that is neither a publisher nor a viewer ends by
+// our doing; of those a line of their own says it.
+func (c *conn) tell(level slog.Level, what, reason string) {
+	if c.engine.log.Enabled(context.Background(), level) {
+		c.engine.log.Log(context.Background(), level, what, c.attrs(slog.String(event.Reason, reason))...)
+	}
+}
+
+// over ends a connection whose peer passed a limit.
+func (c *conn) over(why cause, reason string) {
+	if c.viewer == nil && c.tap == nil {
+		c.tell(slog.LevelInfo, "connection closed: over a limit", reason)
+	}
+	c.kill(why, reason)
+}
+
 // closed is called when gnet closes the connection, whoever wanted that.
 func (c *conn) closed(err error) {
 	l := c.loop
@@ -226,7 +245,7 @@ func (c *conn) send(b []byte) {
 		return
 	}
 	if limit := c.engine.Settings().Limits.ConnectionBuffer; len(c.out)-c.rest+len(b) > limit {
-		c.kill(causeStalled, fmt.Sprintf("peer does not read: more than %d bytes of replies wait (limits.connection_buffer)", limit))
+		c.over(causeStalled, fmt.Sprintf("peer does not read: more than %d bytes of replies wait (limits.connection_buffer)", limit))
 		return
 	}
 	c.out = append(c.out, b...)

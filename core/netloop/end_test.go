@@ -235,7 +235,7 @@ func TestDrainKeepsLastWords(t *testing.T) {
 				r.on(l, func() {})
 			}
 			p.send(how.ping(1))
-			time.Sleep(50 * time.Millisecond) // so that it is there before we read
+			p.arrived() // before we read
 			p.release()
 			p.cleanEnd()
 			f.check(t, p.got(), wantsBoth, false)

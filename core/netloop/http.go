@@ -2,6 +2,7 @@ package netloop
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -84,7 +85,7 @@ func (h *httpConn) discard(n int) {
 
 func (h *httpConn) keep(b []byte) {
 	if len(h.buf)+len(b) > h.conn.engine.Settings().Limits.ConnectionBuffer {
-		h.conn.kill(causeLimit, "more input than limits.connection_buffer while a request waits")
+		h.conn.over(causeLimit, "more input than limits.connection_buffer while a request waits")
 		return
 	}
 	h.buf = append(h.buf, b...)
@@ -335,12 +336,14 @@ func (h *httpConn) timeout(int64) {
 			h.parse()
 		}
 	case len(h.buf) == 0 && h.busy:
-		c.finish(causeTimeout, "idle (limits.idle_timeout)")
+		const reason = "idle (limits.idle_timeout)"
+		c.tell(slog.LevelDebug, "connection closed: idle", reason) // browsers leave many behind
+		c.finish(causeTimeout, reason)
 	default:
-		h.refuse(httpflv.Head{}, httpflv.Refusal{
-			Status: http.StatusRequestTimeout,
-			Reason: "no complete request head in limits.request_header_timeout", Close: true,
-		})
+		const reason = "no complete request head in limits.request_header_timeout"
+		c.tell(slog.LevelInfo, "connection closed: too slow", reason)
+		c.because(causeTimeout, reason)
+		h.refuse(httpflv.Head{}, httpflv.Refusal{Status: http.StatusRequestTimeout, Reason: reason, Close: true})
 	}
 }
 

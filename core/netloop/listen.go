@@ -151,6 +151,7 @@ type ticket struct {
 const (
 	refusedConnections = "limits.connections"
 	refusedPerIP       = "limits.connections_per_ip"
+	refusedWaiting     = "limits.waiting"
 )
 
 // reserved descriptors are left for files, pipes and the listeners.
@@ -160,7 +161,7 @@ func (g *gatekeeper) init(e *Engine) {
 	g.engine = e
 	g.perIP = make(map[netip.Addr]int)
 	g.logged = make(map[string]int64)
-	g.refusals = map[string]uint64{refusedConnections: 0, refusedPerIP: 0}
+	g.refusals = map[string]uint64{refusedConnections: 0, refusedPerIP: 0, refusedWaiting: 0}
 	g.errors = map[string]uint64{"EMFILE": 0}
 	g.spare, _ = os.Open(os.DevNull)
 	var lim unix.Rlimit

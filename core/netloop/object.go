@@ -1,10 +1,12 @@
 package netloop
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/httpflv"
 	"github.com/millrace/millrace/core/object"
 )
@@ -116,7 +118,7 @@ func (h *httpConn) expectNext() {
 // park has the request wait, if it may.
 func (h *httpConn) park(p *parked, patience time.Duration) {
 	c := h.conn
-	if c.engine.draining.Load() || !c.engine.mayWait() {
+	if c.engine.draining.Load() || !c.mayWait() {
 		h.refuse(p.head, httpflv.Refusal{
 			Status: http.StatusServiceUnavailable, RetryAfter: time.Second,
 			Reason: "too many requests wait (limits.waiting)",
@@ -179,11 +181,15 @@ func (h *httpConn) waitedInVain() {
 }
 
 // mayWait takes one of the places for those who wait (limits.waiting); false
-// if there is none.
-func (e *Engine) mayWait() bool {
+// if there is none, of which there is a line in the log at most once a second.
+func (c *conn) mayWait() bool {
+	e := c.engine
 	most := min(int64(e.Settings().Limits.Waiting), int64(e.gate.limit())/4)
 	if e.totals.waiting.Add(1) > most {
 		e.totals.waiting.Add(-1)
+		if n, ok := e.gate.note(e.gate.refusals, refusedWaiting); ok {
+			e.log.Warn("waiting refused", c.attrs(slog.String(event.Reason, refusedWaiting), slog.Uint64("refused_in_all", n))...)
+		}
 		return false
 	}
 	return true

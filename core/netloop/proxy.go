@@ -2,6 +2,7 @@ package netloop
 
 import (
 	"errors"
+	"log/slog"
 	"net/netip"
 
 	"github.com/millrace/millrace/core/proxyproto"
@@ -60,7 +61,9 @@ func (c *conn) cameFrom(head proxyproto.Header) bool {
 }
 
 func (h *proxyConn) timeout(int64) {
-	h.conn.kill(causeTimeout, "no PROXY protocol header in limits.handshake_timeout")
+	const reason = "no PROXY protocol header in limits.handshake_timeout"
+	h.conn.tell(slog.LevelInfo, "connection closed: too slow", reason)
+	h.conn.kill(causeTimeout, reason)
 }
 func (h *proxyConn) drain()                   { h.conn.kill(causeServer, "") }
 func (h *proxyConn) closed()                  {}

@@ -59,7 +59,7 @@ func (h *rtmpConn) find() {
 	case wait <= 0 || c.engine.draining.Load():
 		h.refusePlay("no such stream: " + h.key.String())
 	case !c.wait(h.key, h):
-		h.refusePlay("no such stream yet, and too many viewers wait for publishers: " + h.key.String())
+		h.refusePlay("no such stream yet, and too many viewers wait for publishers (limits.waiting): " + h.key.String())
 	default:
 		c.setDeadline(c.loop.now() + int64(wait))
 	}
@@ -176,8 +176,7 @@ func (h *rtmpConn) tooSlow() {
 	case rtmp.Connecting:
 		reason = "no connect in limits.connect_timeout"
 	}
-	h.conn.engine.log.Info("connection closed: too slow",
-		h.conn.attrs(slog.String(event.Reason, reason))...)
+	h.conn.tell(slog.LevelInfo, "connection closed: too slow", reason)
 	h.conn.kill(causeTimeout, reason)
 }
 

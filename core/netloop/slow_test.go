@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/millrace/millrace/core/event"
 )
 
@@ -144,4 +146,31 @@ func TestFinishedButUnread(t *testing.T) {
 	r.change(func(s *Settings) { s.Viewers.StallTimeout = 300 * time.Millisecond })
 	f.end()
 	r.waitConns(0)
+}
+
+// TestSilentPeer has the kernel end a connection whose peer is not there any
+// more, after the policy for stalled viewers has had its say.
+func TestSilentPeer(t *testing.T) {
+	t.Parallel()
+	testEach(t, func(t *testing.T, how transport) {
+		r := newRig(t, settings(func(s *Settings) { s.Viewers.StallTimeout = 7 * time.Second }))
+		r.start("live/a")
+		r.watch(how, manner{}, "live/a")
+		r.waitViewers(1)
+		looked := 0
+		for _, l := range r.engine.loops {
+			r.on(l, func() {
+				for _, c := range l.conns {
+					ms, err := unix.GetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
+					if err != nil || ms != 17_000 {
+						t.Errorf("TCP_USER_TIMEOUT is %d ms, %v", ms, err)
+					}
+					looked++
+				}
+			})
+		}
+		if looked != 1 {
+			t.Errorf("%d connections", looked)
+		}
+	})
 }

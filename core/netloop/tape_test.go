@@ -1,6 +1,7 @@
 package netloop
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -179,6 +180,24 @@ func (p *tape) send(b []byte) {
 	if _, err := p.conn.Write(b); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// arrived waits until the engine's kernel has all that was sent.
+func (p *tape) arrived() {
+	p.t.Helper()
+	conn := p.conn
+	if over, ok := conn.(*tls.Conn); ok {
+		conn = over.NetConn()
+	}
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	eventually(p.t, "all has arrived", func() bool {
+		queued := 0
+		_ = raw.Control(func(fd uintptr) { queued = socketQueue(int(fd)) })
+		return queued == 0
+	})
 }
 
 func describe(u unit) string {

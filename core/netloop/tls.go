@@ -80,7 +80,7 @@ func (c *conn) answerTLS() {
 		return
 	}
 	if limit := c.engine.Settings().Limits.ConnectionBuffer; before > limit {
-		c.kill(causeStalled, fmt.Sprintf("peer does not read: more than %d bytes of TLS wait (limits.connection_buffer)", limit))
+		c.over(causeStalled, fmt.Sprintf("peer does not read: more than %d bytes of TLS wait (limits.connection_buffer)", limit))
 		return
 	}
 	if !c.blocked {

@@ -25,7 +25,7 @@ func (w *waiting) init(l *loop) {
 // wait has c wait for k. It reports false if too many wait already.
 func (c *conn) wait(k stream.Key, as waiter) bool {
 	w := &c.loop.waiting
-	if !c.engine.mayWait() {
+	if !c.mayWait() {
 		return false
 	}
 	if w.by[k] == nil {

@@ -107,7 +107,7 @@ func TestWaitingLimit(t *testing.T) {
 func TestWaitingLimitOfDescriptors(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings(func(s *Settings) { s.Limits.Waiting = 1 << 30 }))
-	e := &Engine{}
+	e := &Engine{log: r.engine.log}
 	e.settings.Store(r.engine.Settings())
 	e.gate.init(e)
 	defer e.gate.close()

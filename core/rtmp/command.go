@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/millrace/millrace/core/amf"
@@ -44,6 +45,9 @@ var commands = map[string]func(*Session, call) Event{
 
 func (s *Session) handleCommand(m chunk.Message) Event {
 	cmd, err := message.DecodeCommand(m.Type, media.Payload(m.Room), s.amf)
+	if errors.Is(err, amf.ErrDepth) {
+		err = fmt.Errorf("%w: more than limits.amf_depth (%d)", err, s.opts.AMFDepth)
+	}
 	if err != nil {
 		s.fail("read command", err)
 		return nil

@@ -258,7 +258,7 @@ func TestPeersMistakes(t *testing.T) {
 		{"HTTP", "GET / HTTP/1.1\r\n\r\n", "read handshake version 71: not plain RTMP"},
 		{"command before connect", greeting + created.send, "read command at byte 37: command before connect"},
 		{"no command", hello.send + av(3, 20, 0, 0, "\x05"), "read command at byte 100: decode command: it has no name"},
-		{"deep command", hello.send + cmd(3, 0, "x", 0) + av(3, 20, 0, 0, strings.Repeat("\x0a\x00\x00\x00\x01", 6)), "decode amf"},
+		{"deep command", hello.send + cmd(3, 0, "x", 0) + av(3, 20, 0, 0, strings.Repeat("\x0a\x00\x00\x00\x01", 6)), "values nest too deep: more than limits.amf_depth (5)"},
 		{"large command", hello.send + string(chunk.AppendHeader0(nil, 3, 20, 0, 0, 65537)), "65537 is more than limits.command_size (65536)"},
 		{"chunk size", hello.send + msg(2, 0, message.SetChunkSize{Size: 0x80000000}), "chunk size is out of range"},
 	} {

@@ -76,7 +76,7 @@ func (k *kit) testInfo(t *testing.T) {
 		t.Errorf("media wanted: %t, sdk.Recorder implemented: %t", k.info.Media != nil, ok)
 	}
 	if _, ok := p.(sdk.EventHandler); !ok && len(k.info.Events) > 0 {
-		t.Error("events wanted, sdk.EventHandler not implemented")
+		t.Error("Info wants events, but the plugin has no method of sdk.EventHandler to take them")
 	}
 	for _, prefix := range k.info.Objects {
 		if !strings.HasSuffix(prefix, "/") || strings.HasPrefix(prefix, "/") {

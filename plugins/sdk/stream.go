@@ -44,7 +44,7 @@ type stream struct {
 	// Of the goroutine, read by health:
 	next      atomic.Uint64
 	missed    atomic.Uint64
-	busySince atomic.Int64 // unix ns, 0: not in Write
+	busySince atomic.Pointer[time.Time] // nil: not in Write
 	connected atomic.Bool
 
 	// Of the goroutine only:
@@ -332,9 +332,10 @@ func (st *stream) write(items []Item) (ended bool, err error) {
 	if len(items) == 0 {
 		return ended, nil
 	}
-	st.busySince.Store(time.Now().UnixNano())
+	began := time.Now()
+	st.busySince.Store(&began)
 	err = st.out.Write(items)
-	st.busySince.Store(0)
+	st.busySince.Store(nil)
 	if err != nil {
 		st.rewind(items, 0)
 		return true, &writeError{err}
@@ -462,8 +463,8 @@ func (st *stream) health(now time.Time) *pluginv1.StreamHealth {
 	h := &pluginv1.StreamHealth{
 		Session: st.at.Session, NextSeq: st.next.Load(), Connected: st.connected.Load(), Missed: st.missed.Load(),
 	}
-	if since := st.busySince.Load(); since != 0 {
-		h.Busy = durationpb.New(now.Sub(time.Unix(0, since)))
+	if since := st.busySince.Load(); since != nil {
+		h.Busy = durationpb.New(now.Sub(*since))
 	}
 	return h
 }

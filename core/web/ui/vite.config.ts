@@ -17,8 +17,24 @@ function licenses(...packages: string[]): Plugin {
   };
 }
 
+// recordings makes the pages of recordings, which differ in title and kinds
+// only, of one.
+function recordings(): Plugin {
+  return {
+    name: 'recordings',
+    transformIndexHtml: {
+      order: 'pre', // before its script is looked for
+      handler(html) {
+        const [, title, kinds] = /<recordings title="(.+)" kinds="(.+)">/.exec(html) ?? [];
+        if (!title || !kinds) return html;
+        return readFileSync('src/recordings.html', 'utf8').replaceAll('{title}', title).replace('{kinds}', kinds);
+      },
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [licenses('mpegts.js', 'es6-promise', 'hls.js')],
+  plugins: [recordings(), licenses('mpegts.js', 'es6-promise', 'hls.js')],
   build: {
     outDir: 'dist',
     assetsDir: 'assets', // core/web serves these as immutable: names carry a hash
