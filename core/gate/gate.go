@@ -8,6 +8,7 @@
 package gate
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/http"
@@ -58,6 +59,7 @@ type Gate struct {
 	// are those that ended, for players that come back from a pause.
 	sessions, by, past map[string]*session
 	bytes              map[string]uint64 // sent in those that ended, by protocol
+	lists              map[string]listed // what is in lists, for whom
 }
 
 // New returns a Gate without sessions.
@@ -74,7 +76,7 @@ func New(o Options) *Gate {
 	g := &Gate{
 		options: o, log: o.Logger,
 		sessions: make(map[string]*session), by: make(map[string]*session), past: make(map[string]*session),
-		bytes: make(map[string]uint64),
+		bytes: make(map[string]uint64), lists: make(map[string]listed),
 	}
 	_, _ = rand.Read(g.key[:]) // it never fails
 	return g
@@ -125,13 +127,20 @@ func (g *Gate) Check(r *http.Request) web.Decision {
 	if isFile {
 		f.describe(&ev)
 	}
-	return g.checkRequest(ev, a, d)
+	return g.checkRequest(r.Context(), ev, a, d)
 }
 
+// gone is for a client that did not wait for a verdict.
+var gone = web.Decision{Status: http.StatusServiceUnavailable, Reason: "nobody waits for an answer"}
+
 // checkRequest has on_request decide, and adds to d what it says.
-func (g *Gate) checkRequest(ev event.Event, a *answer, d web.Decision) web.Decision {
+func (g *Gate) checkRequest(ctx context.Context, ev event.Event, a *answer, d web.Decision) web.Decision {
 	ev.Event = event.Request
-	v := g.ask(ev)
+	v, ok := g.askFor(ctx, ev)
+	if !ok {
+		a.End()
+		return gone
+	}
 	if refusal := g.refusal(ev, v); refusal.Status != 0 || refusal.Redirect != "" {
 		a.End()
 		return refusal
@@ -146,9 +155,20 @@ func (g *Gate) checkRequest(ev event.Event, a *answer, d web.Decision) web.Decis
 
 // ask waits for a verdict, which is certain to come.
 func (g *Gate) ask(ev event.Event) event.Verdict {
+	v, _ := g.askFor(context.Background(), ev)
+	return v
+}
+
+// askFor is ask for a client that may go before there is a verdict: false.
+func (g *Gate) askFor(ctx context.Context, ev event.Event) (event.Verdict, bool) {
 	verdict := make(chan event.Verdict, 1)
 	g.options.Decider.Decide(&ev, func(v event.Verdict) { verdict <- v })
-	return <-verdict
+	select {
+	case v := <-verdict:
+		return v, true
+	case <-ctx.Done():
+		return event.Verdict{}, false
+	}
 }
 
 // refusal is what a verdict means for the client, if it is not let pass.
