@@ -1,0 +1,73 @@
+package hooks
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// BenchmarkHalfRate measures how long calls of an auth hook take, from Decide
+// to the verdict, when they come at half the rate that the runtime manages. An
+// iteration takes five seconds:
+//
+//	go test ./hooks -run - -bench HalfRate -benchtime 3x
+func BenchmarkHalfRate(b *testing.B) {
+	r := start(b, benchAuth)
+	worst := map[string]float64{}
+	for b.Loop() {
+		rate := fullRate(b, r, 2*time.Second) / 2
+		took := atRate(b, r, rate, 3*time.Second)
+		slices.Sort(took)
+		for name, q := range map[string]float64{"p50-ms": 0.5, "p99-ms": 0.99, "max-ms": 1} {
+			worst[name] = max(worst[name], took[int(q*float64(len(took)-1))].Seconds()*1e3)
+		}
+		b.ReportMetric(rate, "calls/s")
+	}
+	for name, ms := range worst {
+		b.ReportMetric(ms, name)
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// fullRate is how many calls a second end when there is always one that waits.
+func fullRate(b *testing.B, r *Runtime, span time.Duration) float64 {
+	b.Helper()
+	e := benchEvent(signHMAC(benchKey, benchText))
+	begin := time.Now()
+	room := make(chan struct{}, 1000)
+	n := 0
+	for ; time.Since(begin) < span; n++ {
+		room <- struct{}{}
+		r.Decide(e, func(v Verdict) {
+			if !v.Allow {
+				b.Error(verdictText(v))
+			}
+			<-room
+		})
+	}
+	return float64(n) / time.Since(begin).Seconds()
+}
+
+// atRate is how long each call took.
+func atRate(b *testing.B, r *Runtime, rate float64, span time.Duration) []time.Duration {
+	b.Helper()
+	e := benchEvent(signHMAC(benchKey, benchText))
+	took := make([]time.Duration, int(rate*span.Seconds()))
+	var all sync.WaitGroup
+	begin := time.Now()
+	for i := range took {
+		due := begin.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+		if early := time.Until(due); early > 0 {
+			time.Sleep(early)
+		}
+		all.Add(1)
+		asked := time.Now()
+		r.Decide(e, func(Verdict) {
+			took[i] = time.Since(asked)
+			all.Done()
+		})
+	}
+	all.Wait()
+	return took
+}
