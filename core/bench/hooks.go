@@ -154,10 +154,10 @@ func (o HooksOptions) pair(ctx context.Context, slow string, r *HooksReport) err
 	return nil
 }
 
-// startHooked starts a server with the script.
-func (o HooksOptions) startHooked(ctx context.Context, slow string) (*subject, error) {
+// startHooked starts a server with the script and a merge window.
+func (o HooksOptions) startHooked(ctx context.Context, slow, window string) (*subject, error) {
 	script := fmt.Sprintf(hookScript, slow)
-	return startMillraceWith(ctx, o.Server, "auto", func(s *subject) (string, error) {
+	return startMillraceWith(ctx, o.Server, window, func(s *subject) (string, error) {
 		file, err := s.write("rules.lua", script)
 		return fmt.Sprintf(hooksConfig, file, slow), err
 	})

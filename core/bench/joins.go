@@ -6,14 +6,20 @@ import (
 	"time"
 )
 
-// joinSpread is the time after the last of the joiners was due.
-const joinSpread = time.Second
+const (
+	// joinSpread is the time after the last of the joiners was due.
+	joinSpread = time.Second
+	// joinWindow is the merge window, about what 1,000 viewers have by
+	// themselves. Of its own accord it would grow with the number of viewers,
+	// and latency with it, hooks or no hooks.
+	joinWindow = "60ms"
+)
 
 // joins measures the latency of viewers before others come, and while they
 // come, each of them asking the script under a rule.
 func (o HooksOptions) joins(ctx context.Context, slow, rule string) (JoinRun, error) {
 	run := JoinRun{Rule: rule, Viewers: o.Viewers, Joins: o.Joins, Rate: o.JoinRate}
-	s, err := o.startHooked(ctx, slow)
+	s, err := o.startHooked(ctx, slow, joinWindow)
 	defer s.stop()
 	if err != nil {
 		return run, err
@@ -21,7 +27,7 @@ func (o HooksOptions) joins(ctx context.Context, slow, rule string) (JoinRun, er
 	c := comparison{bench: []string{o.Server, "bench"}, options: CompareOptions{Shape: Shape{}.withDefaults()}}
 	// The others watch a stream of next to nothing: it is their coming that is
 	// measured, not what they are sent.
-	calm, err := startProcess(c.command("publish", nil, "-url", s.streamURL(RTMP, "calm"), "-bitrate", "8k", "-fps", "1", "-audio=false", "-json"))
+	calm, err := startProcess(c.command("publish", nil, "-url", s.streamURL(RTMP, "calm"), "-bitrate", "8k", "-fps", "0.1", "-gop", "10s", "-audio=false", "-json"))
 	if err != nil {
 		return run, err
 	}

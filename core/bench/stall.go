@@ -100,7 +100,7 @@ func askLoop(fd int, buffer []byte) (time.Duration, error) {
 // loops keep others waiting meanwhile.
 func (o HooksOptions) stalls(ctx context.Context, slow, rule string) (StallRun, error) {
 	run := StallRun{Rule: rule}
-	s, err := o.startHooked(ctx, slow)
+	s, err := o.startHooked(ctx, slow, "auto")
 	defer s.stop()
 	if err != nil {
 		return run, err

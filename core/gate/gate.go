@@ -16,8 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/web"
 )
@@ -60,6 +58,8 @@ type Gate struct {
 	sessions, by, past map[string]*session
 	bytes              map[string]uint64 // sent in those that ended, by protocol
 	lists              map[string]listed // what is in lists, for whom
+
+	listing chan struct{} // a place for each verdict that lists wait for
 }
 
 // New returns a Gate without sessions.
@@ -77,6 +77,7 @@ func New(o Options) *Gate {
 		options: o, log: o.Logger,
 		sessions: make(map[string]*session), by: make(map[string]*session), past: make(map[string]*session),
 		bytes: make(map[string]uint64), lists: make(map[string]listed),
+		listing: make(chan struct{}, maxListing),
 	}
 	_, _ = rand.Read(g.key[:]) // it never fails
 	return g
@@ -147,7 +148,7 @@ func (g *Gate) checkRequest(ctx context.Context, ev event.Event, a *answer, d we
 	}
 	d.Headers = v.Headers
 	if v.Rate > 0 {
-		a.limiter = limiter(v.Rate)
+		a.limiter = web.NewLimiter(v.Rate)
 		d.Answer = a
 	}
 	return d
@@ -186,11 +187,3 @@ func (g *Gate) refusal(ev event.Event, v event.Verdict) web.Decision {
 	g.log.Warn("refused by a hook", attrs...)
 	return web.Decision{Status: http.StatusForbidden, Reason: v.Reason}
 }
-
-// limiter lets through so many bytes a second, some of them at once.
-func limiter(bytes int64) *rate.Limiter {
-	return rate.NewLimiter(rate.Limit(bytes), int(min(max(bytes/10, 1), maxBurst)))
-}
-
-// maxBurst is how much of a limited answer is sent at once, in bytes.
-const maxBurst = 64 << 10

@@ -11,8 +11,10 @@ import (
 const (
 	// listedAge is how long it is known what is in a client's lists.
 	listedAge = time.Minute
-	// maxListed bounds what is known.
-	maxListed = 100_000
+	// maxListed bounds what is known, maxListing how many verdicts lists wait
+	// for at once: they are many, and viewers come first.
+	maxListed  = 100_000
+	maxListing = 32
 )
 
 // listed is whether a client may know of a stream's files.
@@ -23,53 +25,46 @@ type listed struct {
 
 // Lists tells which of some files, whose paths are those of their URLs, the
 // client of r may know of: those that on_play and on_request would let it have.
-// on_play is asked once for each stream and protocol, and on_request once for
-// the first of its files, with the path of r as far as on_play is concerned; no
-// session begins. It blocks until there are verdicts.
+// on_play is asked once for each stream and protocol, with the path of r, and
+// on_request once for the first of its files; no session begins. It blocks
+// until there are verdicts.
 func (g *Gate) Lists(r *http.Request, paths []string) []bool {
-	about := make([]string, len(paths)) // the key of each path
-	known := make(map[string]listed)
-	var all sync.WaitGroup
-	var mu sync.Mutex // guards known once it is asked
 	ev := g.event(r)
+	known := make(map[string]*bool) // by a stream's folder
+	may := make([]*bool, len(paths))
+	var all sync.WaitGroup
 	for i, path := range paths {
 		p, ok := placeOf(path)
-		if !ok {
-			continue
+		if ok && known[p.prefix] == nil {
+			verdict := new(bool)
+			known[p.prefix] = verdict
+			all.Go(func() { *verdict = g.mayKnow(r, p, path, ev) })
 		}
-		about[i] = identity(r, ev.RemoteAddr, p)
-		mu.Lock()
-		_, done := known[about[i]]
-		if !done {
-			known[about[i]] = listed{}
-		}
-		mu.Unlock()
-		if done {
-			continue
-		}
-		all.Go(func() {
-			l := g.mayKnow(r, about[i], p, path, ev)
-			mu.Lock()
-			defer mu.Unlock()
-			known[about[i]] = l
-		})
+		may[i] = known[p.prefix]
 	}
 	all.Wait()
-	may := make([]bool, len(paths))
-	for i := range paths {
-		may[i] = known[about[i]].ok
+	list := make([]bool, len(paths))
+	for i, verdict := range may {
+		list[i] = verdict != nil && *verdict
 	}
-	return may
+	return list
 }
 
 // mayKnow is the answer for one stream and protocol.
-func (g *Gate) mayKnow(r *http.Request, key string, p place, path string, ev event.Event) listed {
+func (g *Gate) mayKnow(r *http.Request, p place, path string, ev event.Event) bool {
+	key := identity(r, ev.RemoteAddr, p)
 	now := g.options.Now()
 	g.mu.Lock()
 	l, ok := g.lists[key]
 	g.mu.Unlock()
 	if ok && now.Before(l.until) {
-		return l
+		return l.ok
+	}
+	select {
+	case g.listing <- struct{}{}:
+		defer func() { <-g.listing }()
+	case <-r.Context().Done():
+		return false
 	}
 	l = listed{ok: true, until: now.Add(listedAge)}
 	p.describe(&ev)
@@ -83,7 +78,7 @@ func (g *Gate) mayKnow(r *http.Request, key string, p place, path string, ev eve
 		}
 		v, answered := g.askFor(r.Context(), about)
 		if !answered || v.Err != nil {
-			return listed{} // not kept
+			return false // and asked again
 		}
 		l.ok = v.Allow && v.Redirect == ""
 	}
@@ -92,5 +87,5 @@ func (g *Gate) mayKnow(r *http.Request, key string, p place, path string, ev eve
 	if len(g.lists) < maxListed {
 		g.lists[key] = l
 	}
-	return l
+	return l.ok
 }

@@ -159,7 +159,7 @@ func (g *Gate) decide(s *session) {
 		return
 	}
 	if v.Rate > 0 {
-		s.limiter = limiter(v.Rate)
+		s.limiter = web.NewLimiter(v.Rate)
 	}
 	if until := s.since.Add(v.Limit); v.Limit > 0 && (s.until.IsZero() || until.Before(s.until)) {
 		s.until = until

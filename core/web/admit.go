@@ -51,7 +51,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) *visitor {
 			return
 		}
 		if bytes := v.admission.Rate(); bytes > 0 {
-			v.limiter = rate.NewLimiter(rate.Limit(bytes), int(min(max(bytes/10, 1), maxBurst)))
+			v.limiter = NewLimiter(bytes)
 		}
 	})
 	if !v.ok {
@@ -60,6 +60,11 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) *visitor {
 		return nil
 	}
 	return v
+}
+
+// NewLimiter lets through so many bytes a second, some of them at once.
+func NewLimiter(bytes int64) *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(bytes), int(min(max(bytes/10, 1), maxBurst)))
 }
 
 // maxBurst is how much of what has a rate is sent at once, in bytes.

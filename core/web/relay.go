@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -79,7 +80,7 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, t Tunnel, v *visi
 	}
 	w.WriteHeader(answer.StatusCode)
 	// The rate outside: a client has its time for each piece of its own.
-	body := v.pacedBy(r.Context(), patient{w, s.settings.Load().StallTimeout})
+	body := v.pacedBy(r.Context(), patient{w, &s.settings})
 	if answer.ContentLength >= 0 || r.Method == http.MethodHead {
 		_, _ = io.Copy(body, answer.Body)
 		return
@@ -90,17 +91,17 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, t Tunnel, v *visi
 	}
 }
 
-// patient is a client that may take nothing for as long as a viewer may; 0: for
-// ever. Its connection lives, so that the kernel does not end it.
+// patient is a client that may take nothing for as long as a viewer may. Its
+// connection lives, so that the kernel does not end it.
 type patient struct {
 	http.ResponseWriter
-	stall time.Duration
+	settings *atomic.Pointer[Settings]
 }
 
 // Write is io.Writer's.
 func (p patient) Write(b []byte) (int, error) {
-	if p.stall > 0 {
-		_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now().Add(p.stall + relayMargin))
+	if stall := p.settings.Load().StallTimeout; stall > 0 {
+		_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now().Add(stall + relayMargin))
 	}
 	return p.ResponseWriter.Write(b)
 }
