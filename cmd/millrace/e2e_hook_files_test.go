@@ -202,14 +202,13 @@ end`, nil)
 	live := secureURL("https", srv.http[0], "/live/x.flv")
 	// A connection has one limit for all that is sent on it.
 	for name, args := range map[string][]string{
-		"a file by on_connect":      {"-A", "slow", recorded},
-		"a stream by on_connect":    {"-A", "slow", live},
-		"two files by on_connect":   {"-A", "slow", "-Z", recorded, "-o", os.DevNull, recorded},
-		"a file by on_play":         {recorded + "?slow=1"},
-		"a stream by on_play":       {live + "?slow=1"},
-		"a file without a limit":    {recorded},
-		"a stream without a limit":  {live},
-		"over HTTP/1.1, on_connect": {"--http1.1", "-A", "slow", recorded},
+		"a file by on_connect":     {"-A", "slow", recorded},
+		"a stream by on_connect":   {"-A", "slow", live},
+		"two files by on_connect":  {"-A", "slow", "-Z", recorded, "-o", os.DevNull, recorded},
+		"a file by on_play":        {recorded + "?slow=1"},
+		"a stream by on_play":      {live + "?slow=1"},
+		"a file without a limit":   {recorded},
+		"a stream without a limit": {live},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
