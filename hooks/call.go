@@ -20,9 +20,12 @@ const (
 	// a processor has nothing else to run.
 	restEvery = time.Millisecond
 	rest      = 50 * time.Microsecond
-	// slowAfter is how long a call computes before it falls behind; slowTurn
-	// how long it runs then before another of the slow does.
+	// slowAfter is how long a call computes before it falls behind, and
+	// slowSteps the least that it has done by then: on a busy machine its thread
+	// may have had to wait for so long itself. slowTurn is how long it runs then
+	// before another of the slow does.
 	slowAfter = 2 * time.Millisecond
+	slowSteps = 10_000
 	slowTurn  = 10 * time.Millisecond
 	// watchAfter and watchEvery say when memory is looked at: no call
 	// allocates much in its first millisecond.
@@ -228,7 +231,7 @@ func (c *call) stop(err error) {
 func (c *call) behind(now time.Duration) bool {
 	switch c.lane {
 	case quick:
-		return now-c.waited > slowAfter
+		return now-c.waited > slowAfter && c.steps > slowSteps
 	case slow:
 		return now-c.turn > slowTurn
 	}
