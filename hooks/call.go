@@ -20,6 +20,13 @@ const (
 	// a processor has nothing else to run.
 	restEvery = time.Millisecond
 	rest      = 50 * time.Microsecond
+	// slowAfter is how long a call computes before it falls behind, and
+	// slowSteps the least that it has done by then: on a busy machine its thread
+	// may have had to wait for so long itself. slowTurn is how long it runs then
+	// before another of the slow does.
+	slowAfter = 2 * time.Millisecond
+	slowSteps = 10_000
+	slowTurn  = 10 * time.Millisecond
 	// watchAfter and watchEvery say when memory is looked at: no call
 	// allocates much in its first millisecond.
 	watchAfter = time.Millisecond
@@ -61,24 +68,43 @@ type call struct {
 	watched  time.Duration
 	watching bool
 	baseline uint64
+	grown    uint64 // what the process grew by before baseline was taken, while we ran
+	held     uint64 // what of it the gate was told
 	threads  int
 	logLines int
 	waited   time.Duration // in HTTP, where nothing of ours allocates
+	lane     lane
+	turn     time.Duration // since when it has its place among the slow
 	sample   [1]metrics.Sample
 	gate     gate // nil: not bounded
 }
 
+// lane is where a call runs.
+type lane int
+
+const (
+	aside lane = iota // it waits, or its time is over
+	quick             // as all do at first
+	slow              // behind the others
+)
+
 // gate bounds how many scripts run at once.
 type gate interface {
-	release() // the call waits for something outside
-	resume()  // it goes on; blocks until it may
+	// release gives up the place in a lane.
+	release(lane)
+	// resume waits for one, among the slow no longer than until: then it
+	// returns aside.
+	resume(l lane, until time.Time) lane
+	// hold counts n more bytes that a call has while it is none of the
+	// running; false: all of them have too much. n may be negative.
+	hold(n int64) bool
 }
 
 var _ context.Context = (*call)(nil)
 
 // begin makes c ready for a call that starts now.
 func (c *call) begin(timeout time.Duration, limit uint64, g gate) {
-	*c = call{started: time.Now(), deadline: timeout, limit: limit, gate: g}
+	*c = call{started: time.Now(), deadline: timeout, limit: limit, gate: g, lane: quick}
 	c.sample[0].Name = heapMetric
 }
 
@@ -129,17 +155,27 @@ func (c *call) look() {
 		c.stop(ErrTimeout)
 		return
 	}
+	if c.gate != nil && c.behind(now) {
+		c.fallBehind()
+		return // its next look is soon enough
+	}
+	c.yield(now)
+	if now-c.watched > watchEvery && now-c.waited > watchAfter {
+		c.watch()
+		c.watched = now
+	}
+}
+
+// yield lets others have the processor, now and then. A slow call only rests:
+// its thread is its own, and there is nobody to hand it to.
+func (c *call) yield(now time.Duration) {
 	switch {
 	case now-c.rested > restEvery:
 		time.Sleep(rest)
 		c.rested, c.yielded = now, now
-	case now-c.yielded > yieldEvery:
+	case c.lane == quick && now-c.yielded > yieldEvery:
 		runtime.Gosched()
 		c.yielded = now
-	}
-	if now-c.watched > watchEvery && now-c.waited > watchAfter {
-		c.watch()
-		c.watched = now
 	}
 }
 
@@ -153,8 +189,34 @@ func (c *call) watch() {
 		c.watching, c.baseline = true, heap
 		return
 	}
-	if heap-c.baseline > c.limit {
+	if c.grown+heap-c.baseline > c.limit {
 		c.stop(ErrMemory)
+	}
+}
+
+// pause is called before a wait, in which others allocate: what was seen of
+// this call's growth is kept.
+func (c *call) pause() {
+	if !c.watching {
+		return
+	}
+	c.watch()
+	c.grown += c.sample[0].Value.Uint64() - c.baseline
+	c.watching = false
+	if c.gate != nil && c.grown > c.held {
+		more := c.grown - c.held
+		c.held = c.grown
+		if !c.gate.hold(int64(more)) {
+			c.stop(ErrMemory)
+		}
+	}
+}
+
+// end gives back what the gate was told.
+func (c *call) end() {
+	if c.held > 0 {
+		c.gate.hold(-int64(c.held))
+		c.held = 0
 	}
 }
 
@@ -164,20 +226,58 @@ func (c *call) stop(err error) {
 	}
 }
 
+// behind tells when a call has had its time: it is slow from here on, or lets
+// another of the slow go on.
+func (c *call) behind(now time.Duration) bool {
+	switch c.lane {
+	case quick:
+		return now-c.waited > slowAfter && c.steps > slowSteps
+	case slow:
+		return now-c.turn > slowTurn
+	}
+	return false
+}
+
+// fallBehind gives up the call's place, and waits for its turn among the slow.
+func (c *call) fallBehind() {
+	if c.pause(); c.err != nil {
+		return // it ends here
+	}
+	first := c.lane == quick
+	c.wait(func() {
+		c.gate.release(c.lane)
+		c.lane = c.gate.resume(slow, c.started.Add(c.deadline))
+	})
+	if c.turn = time.Since(c.started); first {
+		yieldThread()
+	}
+	if c.lane == aside {
+		c.stop(ErrTimeout)
+	}
+}
+
 // outside runs f, which waits for something outside, without the place that
 // the call has among the running ones.
 func (c *call) outside(f func()) {
-	before := time.Since(c.started)
-	if c.gate != nil {
-		c.gate.release()
-	}
-	f()
-	if c.gate != nil {
-		c.gate.resume()
-	}
-	c.waited += time.Since(c.started) - before
-	c.watching = false // others allocated meanwhile
+	c.wait(func() {
+		if c.gate == nil || c.lane == aside {
+			f()
+			return
+		}
+		was := c.lane
+		c.gate.release(was)
+		f()
+		c.lane = c.gate.resume(was, c.started.Add(c.deadline))
+	})
 	c.look()
+}
+
+// wait runs f, in which the call does nothing.
+func (c *call) wait(f func()) {
+	c.pause()
+	before := time.Since(c.started)
+	f()
+	c.waited += time.Since(c.started) - before
 }
 
 // left is the time until the deadline.

@@ -68,6 +68,9 @@ type Options struct {
 	// CallLog gets a JSON line for each call, in one Write each, one at a
 	// time; nil: none is kept.
 	CallLog io.Writer
+	// Processors is how many there are, and with it how many scripts compute at
+	// once; half as many more do that compute for long. 0: GOMAXPROCS.
+	Processors int
 	// Kick ends a client or stream, and reports whether there was one; Streams
 	// lists the live ones. Both may be called from any goroutine.
 	Kick    func(id, reason string) bool

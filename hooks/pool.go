@@ -1,8 +1,11 @@
 package hooks
 
 import (
+	"context"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/millrace/millrace/core/event"
 )
@@ -19,10 +22,13 @@ type job struct {
 
 // pool runs jobs on workers. Few scripts run at once (slots), since event loops
 // need the processors too; workers that wait for HTTP do not count, and others
-// take their place, up to workers in all.
+// take their place, up to workers in all. A call that computes for long falls
+// behind: it leaves its slot to others, and goes on in turn with those like it,
+// half as many at once, on a thread that lets everybody else go first.
 type pool struct {
-	run   func(job)
+	run   func(job) lane
 	slots int
+	slow  *semaphore.Weighted
 
 	mu        sync.Mutex
 	idle      sync.Cond
@@ -36,22 +42,30 @@ type pool struct {
 	running   int
 	resuming  int
 	outside   int
+	held      int64 // bytes that calls have which do not run
+	maxHeld   int64
 	closed    bool
 	ended     sync.WaitGroup
 }
 
-func newPool(slots int, run func(job)) *pool {
-	p := &pool{run: run, slots: slots}
+// newPool makes a pool for so many processors; run runs a job, and returns the
+// lane in which it ended.
+func newPool(processors int, run func(job) lane) *pool {
+	p := &pool{run: run, slots: processors, slow: semaphore.NewWeighted(int64(max(processors/2, 1)))}
 	p.idle.L = &p.mu
 	p.back.L = &p.mu
 	return p
 }
 
-// limit sets the bounds for jobs to come.
-func (p *pool) limit(workers, queue int) {
+// maxHolders is how many calls that do not run may hold all that one may: Go's
+// collector walks through it, beside the event loops.
+const maxHolders = 2
+
+// limit sets the bounds for jobs to come; memory is a call's, in bytes.
+func (p *pool) limit(workers, queue int, memory int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.maxWork, p.maxQueue = workers, queue
+	p.maxWork, p.maxQueue, p.maxHeld = workers, queue, maxHolders*memory
 }
 
 // put queues a job; false: the queue is full, or the pool closed.
@@ -100,7 +114,17 @@ func (p *pool) work() {
 		p.running++
 		p.next()
 		p.mu.Unlock()
-		p.run(j)
+		l := p.run(j)
+		if l != quick {
+			// Its thread ends with it: no other is to have such a one.
+			if l == slow {
+				p.slow.Release(1)
+			}
+			p.mu.Lock()
+			p.workers--
+			p.next()
+			return
+		}
 		p.mu.Lock()
 		p.running--
 		p.next()
@@ -128,18 +152,27 @@ func (p *pool) take() (job, bool) {
 }
 
 // release and resume make the pool a gate.
-func (p *pool) release() {
+func (p *pool) release(l lane) {
+	if l == slow {
+		p.slow.Release(1)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.running--
-	p.outside++
-	p.next()
+	if p.outside++; l == quick {
+		p.running--
+		p.next()
+	}
 }
 
-func (p *pool) resume() {
+func (p *pool) resume(l lane, until time.Time) lane {
+	if l == slow {
+		l = p.resumeSlow(until)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.outside--
+	if p.outside--; l != quick {
+		return l
+	}
 	p.resuming++
 	for p.running >= p.slots {
 		p.back.Wait()
@@ -147,6 +180,23 @@ func (p *pool) resume() {
 	p.resuming--
 	p.running++
 	p.next()
+	return quick
+}
+
+func (p *pool) resumeSlow(until time.Time) lane {
+	ctx, cancel := context.WithDeadline(context.Background(), until)
+	defer cancel()
+	if p.slow.Acquire(ctx, 1) != nil {
+		return aside
+	}
+	return slow
+}
+
+func (p *pool) hold(n int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held += n
+	return p.held <= p.maxHeld
 }
 
 // expired takes the decisions out that were queued before t.

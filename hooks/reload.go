@@ -33,7 +33,7 @@ func (r *Runtime) Configure(s Settings) error {
 		return err
 	}
 	r.settings.Store(&filled)
-	r.pool.limit(filled.Workers, filled.Queue)
+	r.pool.limit(filled.Workers, filled.Queue, filled.Memory)
 	return nil
 }
 

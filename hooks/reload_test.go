@@ -30,6 +30,7 @@ func TestReloadBroken(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"syntax", "\nfunction on_play( return true end", "hook.lua:2: syntax error"},
 		{"unfinished", "function on_play()", "hook.lua:1: syntax error at the end of the file"},
+		{"empty", "", "hook.lua: the file is empty"},
 		{"load", "local x = nil\nx.y = 1", "hook.lua:2: attempt to index"},
 		{"self-check", "function on_play() return true end\nfunction self_check() return false, 'no keys' end", "hook.lua:2: self_check: no keys"},
 		{"self-check fails", "function self_check()\n error('x') end", "hook.lua:2: self_check: x"},

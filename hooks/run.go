@@ -10,8 +10,8 @@ import (
 	"github.com/millrace/millrace/core/event"
 )
 
-// run does one job on a worker.
-func (r *Runtime) run(j job) {
+// run does one job on a worker, and returns the lane in which it ended.
+func (r *Runtime) run(j job) lane {
 	set := r.live.Load()
 	if j.shadow {
 		set = r.shadow.Load()
@@ -19,9 +19,20 @@ func (r *Runtime) run(j job) {
 	settings := r.settings.Load()
 	if j.done != nil && !j.shadow && time.Since(j.queued) > settings.QueueTimeout {
 		r.refuse(j, ErrOverload)
-		return
+		return quick
 	}
 	o := r.call(set, settings, j)
+	if o.lane == quick {
+		r.finish(j, o, settings)
+	} else {
+		// Not on its thread, which would hold the locks of others for long.
+		r.pool.ended.Go(func() { r.finish(j, o, settings) })
+	}
+	return o.lane
+}
+
+// finish tells what came of a call.
+func (r *Runtime) finish(j job, o outcome, settings *Settings) {
 	if j.shadow {
 		r.compare(j, o)
 		return
@@ -44,12 +55,14 @@ type outcome struct {
 	logs    []LogLine
 	took    time.Duration
 	skipped bool // the set has no such hook
+	lane    lane // in which it ended
+	large   bool // it made a good part of what one call may
 }
 
 // call runs the set's scripts for j on a state of the set.
 func (r *Runtime) call(set *scriptSet, settings *Settings, j job) outcome {
 	if set == nil || !set.has(j.hook) {
-		return outcome{verdict: Verdict{Allow: true}, skipped: true}
+		return outcome{verdict: Verdict{Allow: true}, skipped: true, lane: quick}
 	}
 	started := time.Now()
 	o := set.call(hooksInOrder[j.hook], j.e, callOptions{
@@ -59,7 +72,7 @@ func (r *Runtime) call(set *scriptSet, settings *Settings, j job) outcome {
 	if o.err != nil {
 		o.verdict = settings.fallback(hooksInOrder[j.hook], o.err)
 	}
-	if errors.Is(o.err, ErrMemory) || errors.Is(o.err, ErrTimeout) {
+	if errors.Is(o.err, ErrMemory) || errors.Is(o.err, ErrTimeout) || o.large {
 		r.memory.soon()
 	}
 	return o
@@ -77,12 +90,12 @@ type callOptions struct {
 func (set *scriptSet) call(hook string, e *event.Event, c callOptions) outcome {
 	st, err := set.get()
 	if err != nil {
-		return outcome{err: err}
+		return outcome{err: err, lane: quick}
 	}
 	st.keep = c.keepLogs
 	st.begin(hook, c.timeout, c.limit, c.gate)
 	o := st.answer(hook, e)
-	o.logs = st.logs
+	o.logs, o.lane, o.large = st.logs, st.call.lane, st.call.strings > c.limit/4
 	if st.end() {
 		set.put(st)
 	} else {

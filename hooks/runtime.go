@@ -58,8 +58,11 @@ func New(o Options) (*Runtime, error) {
 	r.settings.Store(&settings)
 	r.services = r.newServices(o)
 	r.private = r.newServices(Options{Streams: o.Streams})
-	r.pool = newPool(runtime.GOMAXPROCS(0), r.run)
-	r.pool.limit(settings.Workers, settings.Queue)
+	if o.Processors == 0 {
+		o.Processors = runtime.GOMAXPROCS(0)
+	}
+	r.pool = newPool(o.Processors, r.run)
+	r.pool.limit(settings.Workers, settings.Queue, settings.Memory)
 	if err := r.loadAll(settings, true); err != nil {
 		return nil, err
 	}

@@ -103,6 +103,11 @@ func (s *source) compile(name string) (*chunk, error) {
 	if !ok {
 		return nil, &ScriptError{File: s.shown(name), Text: "there is no such file"}
 	}
+	if text == "" {
+		// Writing a file often begins with emptying it. Without its hooks it
+		// would refuse nobody.
+		return nil, &ScriptError{File: s.shown(name), Text: "the file is empty"}
+	}
 	c, err := compile(s.shown(name), text)
 	if err != nil {
 		return nil, err

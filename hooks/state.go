@@ -158,6 +158,7 @@ func (st *state) callHook(i int, hook string, arg lua.LValue) (a, b lua.LValue, 
 func (st *state) end() (reusable bool) {
 	st.carried += st.call.strings + uint64(st.call.steps)*stepBytes
 	st.L.SetTop(0)
+	st.call.end()
 	return st.call.err == nil
 }
 

@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
 
-// settle is how long after the last change the scripts are read: editors and
-// copies write a file in several steps.
+// settle is how long after the last change of a script they are read: editors
+// and copies write a file in several steps.
 const settle = 150 * time.Millisecond
 
 // watcher reloads when a file in the folders of the scripts changes.
@@ -78,7 +79,7 @@ func (w *watcher) run(ctx context.Context) {
 				first = time.Now()
 			}
 			// Something else in the folder may change all the time: a call log.
-			if time.Since(first) < time.Second {
+			if filepath.Ext(e.Name) == ".lua" || time.Since(first) < time.Second {
 				timer.Reset(settle)
 			}
 		case err, ok := <-w.notify.Errors:

@@ -23,13 +23,16 @@ const benchUsage = `Usage:
   millrace bench floor [flags]                               what the kernel takes at least
   millrace bench compare [flags]                             server against floor, in pairs
   millrace bench record [flags]                              what recording costs, beside nginx
+  millrace bench hooks [flags]                               what scripts do to viewers
 
 play takes rtmp://HOST/APP/NAME, http://HOST/APP/NAME.flv and ws://HOST/APP/NAME.flv,
 and these over TLS as rtmps, https (HTTP/1.1) and wss; any certificate will do.
 publish stamps its frames with the time and a number, by which play finds what
 was lost and how late the rest came; the two may run on different machines, if
 their clocks agree. -pid names a server's process on this machine, whose CPU and
-memory are reported. record starts servers of its own, with the plugins beside
+memory are reported. hooks starts servers of its own with scripts: some that mean
+harm, while the loops are asked how long they keep others waiting, and one that
+waits for an HTTP server, while many viewers come. record starts servers of its own, with the plugins beside
 this program, and nginx after each where that can do the same. Each command ends
 by itself, or at ^C, and prints a report, as JSON with -json. "millrace bench
 COMMAND -h" lists the flags.
@@ -126,6 +129,7 @@ var benchCommands = map[string]func(*benchCommand, io.Writer){
 	"floor":   benchFloor,
 	"compare": benchCompare,
 	"record":  benchRecord,
+	"hooks":   benchHooks,
 }
 
 func benchPublish(c *benchCommand, stderr io.Writer) {
@@ -298,6 +302,18 @@ func benchRecord(c *benchCommand, stderr io.Writer) {
 		}
 		return bench.Record(ctx, o)
 	}
+}
+
+func benchHooks(c *benchCommand, stderr io.Writer) {
+	o := bench.HooksOptions{Progress: stderr}
+	c.flags.StringVar(&o.Server, "server", "", "the server's program (default this one)")
+	c.flags.IntVar(&o.Pairs, "pairs", 1, "runs of each")
+	c.flags.DurationVar(&o.Duration, "duration", 0, "of each interval in which the loops are asked (default 10s)")
+	c.flags.IntVar(&o.Callers, "callers", 0, "who ask hostile scripts at once; -1: not measured (default 8)")
+	c.flags.IntVar(&o.Viewers, "n", 0, "viewers that watch while others come (default 1000)")
+	c.flags.IntVar(&o.Joins, "joins", 0, "viewers that come; -1: not measured (default 5000)")
+	c.flags.IntVar(&o.JoinRate, "ramp", 0, "of them a second (default 1000)")
+	c.run = func(ctx context.Context) (report, error) { return bench.Hooks(ctx, o) }
 }
 
 // parseSets reads sets of plugins; "none" is the empty one.

@@ -23,8 +23,12 @@ func TestExampleHTTPAuth(t *testing.T) {
 		mu.Lock()
 		forms = append(forms, r.Form.Get("call")+" "+r.Form.Get("app")+"/"+r.Form.Get("name")+" "+r.Form.Get("tcurl"))
 		mu.Unlock()
+		complete := r.Method == http.MethodPost && r.PostForm.Get("addr") == "127.0.0.1" && r.PostForm.Get("clientid") != ""
+		for _, field := range []string{"app", "flashver", "swfurl", "tcurl", "pageurl", "name"} {
+			complete = complete && r.PostForm.Has(field)
+		}
 		switch key := r.Form.Get("key"); {
-		case r.Form.Get("addr") == "" || r.Form.Get("clientid") == "" || r.Method != http.MethodPost:
+		case !complete || r.PostForm.Get("call") == "publish" && r.PostForm.Get("type") != "live":
 			w.WriteHeader(http.StatusInternalServerError)
 		case key == "rename":
 			w.Header().Set("Location", "renamed")
@@ -48,8 +52,10 @@ func TestExampleHTTPAuth(t *testing.T) {
 	for _, protocol := range protocols {
 		srv.refusedWatch(t, "live/x?key=bad", protocol)
 		srv.refusedWatch(t, "live/x?key=away", protocol)
+		srv.deniedWatch(t, protocol, "live/x?key=bad", "refused by the auth server")
 		nextThat(t, srv.watch(t, protocol, "live/x?key=good", nil), "a keyframe", tag.isKeyframe)
 	}
+	wantHeader(t, answer(t, http.MethodGet, srv.flvURL("live/x?key=away")), "Location", "http://other.example/live/x.flv")
 	mu.Lock()
 	defer mu.Unlock()
 	if !strings.HasPrefix(forms[0], "publish live/x rtmp://") {
@@ -91,6 +97,7 @@ func TestExamplePerIP(t *testing.T) {
 			first = v
 		}
 	}
+	// Who has begun to watch is counted a moment later.
 	eventually(t, "the fourth is refused", func() bool {
 		v, err := srv.tryWatch("http-flv", "live/x", nil)
 		if err == nil {
@@ -98,6 +105,9 @@ func TestExamplePerIP(t *testing.T) {
 		}
 		return err != nil
 	})
+	for _, protocol := range protocols {
+		srv.deniedWatch(t, protocol, "live/x", "too many viewers from your address")
+	}
 	first.Close()
 	eventually(t, "one may come for one who left", func() bool {
 		v, err := srv.tryWatch("http-flv", "live/x", nil)

@@ -5,10 +5,13 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -172,4 +175,101 @@ func (h *hooked) callCount(t *testing.T, hook string) int {
 		t.Fatal(err)
 	}
 	return strings.Count(string(log), `"hook":"`+hook+`"`)
+}
+
+// TestHookRates sends over HTTP/2 no faster than on_connect and on_play say,
+// streams and files.
+func TestHookRates(t *testing.T) {
+	t.Parallel()
+	const rate, burst, seconds = 8 << 10, 64 << 10, 3
+	srv := startHookedBy(t, startSecure, `
+function on_connect(c)
+  if c.user_agent == "slow" then return { limits = { rate = "8k" } } end
+  return true
+end
+function on_play(v)
+  if v.params.slow then return { rate = "8k" } end
+  return true
+end`, nil)
+	file := filepath.Join(srv.data, "flv/live/x/20260101_000000.flv")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, file, strings.Repeat("x", 1<<20))
+	srv.feed(t, "live/x", sourceTags(t, "av"))
+	srv.waitStreamThat(t, "live/x", "has video", func(i *streamInfo) bool { return i.Video.Codec != "" })
+	recorded := secureURL("https", srv.http[0], "/flv/live/x/20260101_000000.flv")
+	live := secureURL("https", srv.http[0], "/live/x.flv")
+	// A connection has one limit for all that is sent on it.
+	for name, args := range map[string][]string{
+		"a file by on_connect":     {"-A", "slow", recorded},
+		"a stream by on_connect":   {"-A", "slow", live},
+		"two files by on_connect":  {"-A", "slow", "-Z", recorded, "-o", os.DevNull, recorded},
+		"a file by on_play":        {recorded + "?slow=1"},
+		"a stream by on_play":      {live + "?slow=1"},
+		"a file without a limit":   {recorded},
+		"a stream without a limit": {live},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begin := time.Now()
+			args = append([]string{"-ksS", "--http2", "--max-time", fmt.Sprint(seconds), "-w", "%{size_download} %{http_code}\\n", "-o", os.DevNull}, args...)
+			out, _ := exec.Command("curl", args...).Output() // it ends for the time, as a rule
+			most := burst + int(rate*time.Since(begin).Seconds())
+			got := 0
+			for line := range strings.Lines(string(out)) {
+				var n, status int
+				if _, err := fmt.Sscan(line, &n, &status); err != nil || status != http.StatusOK {
+					t.Errorf("curl says %q", out)
+				}
+				got += n
+			}
+			if limited := !strings.Contains(name, "without"); limited && (got > most || got == 0) || !limited && got <= burst {
+				t.Errorf("%d bytes came, at most %d were to", got, most)
+			}
+		})
+	}
+}
+
+// TestHookRecordsListed lists recordings to those who may watch them.
+func TestHookRecordsListed(t *testing.T) {
+	t.Parallel()
+	srv := startHooked(t, `
+function on_play(v)
+  if v.name == "private" and v.params.token ~= "good" then return false, "private" end
+  return true
+end
+function on_request(q)
+  if q.path:find("secret", 1, true) then return false, "secret" end
+  return true
+end`, nil)
+	for _, name := range []string{"open", "private", "secret"} {
+		dir := filepath.Join(srv.data, "flv/live", name)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(dir, "20260101_000000.flv"), "FLV")
+	}
+	list := "http://" + srv.http[0] + "/records.json"
+	has := func(body string, names ...string) bool {
+		ok := true
+		for _, name := range []string{"open", "private", "secret"} {
+			ok = ok && strings.Contains(body, `"name":"`+name+`"`) == slices.Contains(names, name)
+		}
+		return ok
+	}
+	if status, body := fetch(t, list); status != http.StatusOK || !has(body, "open") {
+		t.Errorf("without a token: %d %s", status, body)
+	}
+	if status, body := fetch(t, list+"?token=good"); status != http.StatusOK || !has(body, "open", "private") {
+		t.Errorf("with a token: %d %s", status, body)
+	}
+	if n := len(srv.clients(t, "player")); n != 0 {
+		t.Errorf("%d viewers by the list alone", n)
+	}
+	writeFile(t, srv.script, "function on_connect(c) return true end")
+	eventually(t, "all of them are listed", func() bool {
+		_, body := fetch(t, list)
+		return has(body, "open", "private", "secret")
+	})
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -119,6 +121,28 @@ func (h *hooked) refusedWatch(t *testing.T, path string, via ...string) {
 	}
 }
 
+// deniedWatch checks that a viewer is refused with a reason, as RTMP and HTTP
+// have it.
+func (h *hooked) deniedWatch(t *testing.T, protocol, path, reason string) {
+	t.Helper()
+	if protocol != "rtmp" {
+		res := answer(t, http.MethodGet, h.flvURL(path))
+		body, _ := io.ReadAll(res.Body)
+		if res.StatusCode != http.StatusForbidden || !strings.Contains(string(body), reason) {
+			t.Errorf("%s over HTTP: %d %s, want 403 with %q", path, res.StatusCode, body, reason)
+		}
+		return
+	}
+	v, err := h.tryWatch(protocol, path, nil)
+	if err == nil {
+		v.Close()
+	}
+	var r refused
+	if !errors.As(err, &r) || !strings.Contains(r.description, reason) {
+		t.Errorf("%s over RTMP: %v, want a refusal with %q", path, err, reason)
+	}
+}
+
 // withPlugin is the configuration of a server with a plugin, of those that lie
 // beside it.
 func withPlugin(t *testing.T, table, program string, more conf) conf {
@@ -178,6 +202,11 @@ end`, withPlugin(t, "flv", "millrace-flv-recorder", conf{"plugin_socket.path": s
 	pub := publishOnce(t, srv.rtmpURL("live/x"), source(t, "av"), nil, nil)
 	if code := pub.wait(t); code == 0 || !strings.Contains(pub.out.String(), "no key, no stream") {
 		t.Errorf("ffmpeg ended with %d and said %s", code, pub.out.String())
+	}
+	for _, line := range srv.log.lines() {
+		if strings.Contains(line, "publish refused") && !strings.Contains(line, "connection closed") {
+			t.Errorf("a refusal is told of twice: %s", line)
+		}
 	}
 	<-waits.done
 	if len(waits.tags) > 0 {

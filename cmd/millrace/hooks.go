@@ -54,8 +54,8 @@ func (l *lateServer) streams() []event.Event {
 	return nil
 }
 
-// startHooks loads the scripts.
-func startHooks(c conf.Hooks, log *slog.Logger, server *lateServer) (*hooks.Runtime, error) {
+// startHooks loads the scripts, to run on so many processors.
+func startHooks(c conf.Hooks, log *slog.Logger, server *lateServer, processors int) (*hooks.Runtime, error) {
 	var calls io.Writer
 	if c.CallLog != "" {
 		f, err := hooks.OpenCallLog(c.CallLog)
@@ -66,7 +66,7 @@ func startHooks(c conf.Hooks, log *slog.Logger, server *lateServer) (*hooks.Runt
 	}
 	return hooks.New(hooks.Options{
 		Settings: hookSettings(c), Logger: log, CallLog: calls,
-		Kick: server.kick, Streams: server.streams,
+		Kick: server.kick, Streams: server.streams, Processors: processors,
 	})
 }
 

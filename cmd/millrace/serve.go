@@ -35,10 +35,11 @@ func serve(ctx context.Context, file string, stderr io.Writer) int {
 		"pid", os.Getpid(), "descriptors", raiseDescriptors())
 	o := options(c, log)
 	r := &reloader{file: file, current: c, level: level, dataDir: o.Live.Web.DataDir}
+	processors := loops(0) // before they seem to be more
 	spareProcs(o.Loops)
 	o.Reload = r.reload
 	late := &lateServer{}
-	if r.hooks, err = startHooks(c.Hooks, log, late); err != nil {
+	if r.hooks, err = startHooks(c.Hooks, log, late, processors); err != nil {
 		log.Error("cannot start", "reason", err.Error())
 		return exitFailed
 	}

@@ -31,20 +31,32 @@ func (s *subject) stop() {
 }
 
 // url is that of the stream by a protocol.
-func (s *subject) url(p Protocol) string {
+func (s *subject) url(p Protocol) string { return s.streamURL(p, "bench") }
+
+// streamURL is that of one of several streams.
+func (s *subject) streamURL(p Protocol, name string) string {
 	switch p {
 	case HTTPFLV:
-		return fmt.Sprintf("http://127.0.0.1:%d/live/bench.flv", s.ports.http)
+		return fmt.Sprintf("http://127.0.0.1:%d/live/%s.flv", s.ports.http, name)
 	case WSFLV:
-		return fmt.Sprintf("ws://127.0.0.1:%d/live/bench.flv", s.ports.http)
+		return fmt.Sprintf("ws://127.0.0.1:%d/live/%s.flv", s.ports.http, name)
 	case HTTPSFLV:
-		return fmt.Sprintf("https://127.0.0.1:%d/live/bench.flv", s.ports.https)
+		return fmt.Sprintf("https://127.0.0.1:%d/live/%s.flv", s.ports.https, name)
 	case WSSFLV:
-		return fmt.Sprintf("wss://127.0.0.1:%d/live/bench.flv", s.ports.https)
+		return fmt.Sprintf("wss://127.0.0.1:%d/live/%s.flv", s.ports.https, name)
 	case RTMPS:
-		return fmt.Sprintf("rtmps://127.0.0.1:%d/live/bench", s.ports.rtmps)
+		return fmt.Sprintf("rtmps://127.0.0.1:%d/live/%s", s.ports.rtmps, name)
 	}
-	return fmt.Sprintf("rtmp://127.0.0.1:%d/live/bench", s.ports.rtmp)
+	return fmt.Sprintf("rtmp://127.0.0.1:%d/live/%s", s.ports.rtmp, name)
+}
+
+// write puts a file into the subject's folder, and returns its path.
+func (s *subject) write(name, content string) (string, error) {
+	file := filepath.Join(s.dir, name)
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		return "", fmt.Errorf("write %s: %w", name, err)
+	}
+	return file, nil
 }
 
 // metrics is the URL of a Millrace's, "" of another server.
@@ -79,6 +91,12 @@ merge_window_max = "1s"
 
 // startMillrace starts a Millrace with a merge window.
 func startMillrace(ctx context.Context, program, window string) (*subject, error) {
+	return startMillraceWith(ctx, program, window, func(*subject) (string, error) { return "", nil })
+}
+
+// startMillraceWith is startMillrace with more configuration, which may name
+// files of the subject.
+func startMillraceWith(ctx context.Context, program, window string, more func(*subject) (string, error)) (*subject, error) {
 	s, err := newSubject(5)
 	if err != nil {
 		return nil, err
@@ -91,6 +109,11 @@ func startMillrace(ctx context.Context, program, window string) (*subject, error
 	if window == "auto" {
 		config = strings.Replace(config, "merge_window_max = \"1s\"\n", "", 1)
 	}
+	added, err := more(s)
+	if err != nil {
+		return s, err
+	}
+	config += added
 	health := fmt.Sprintf("http://127.0.0.1:%d/healthz", s.ports.admin)
 	return s, s.launch(ctx, config, func(file string) []string { return []string{program, "serve", "-c", file} },
 		func() bool { return healthy(ctx, health) })
@@ -187,11 +210,10 @@ func newSubject(n int) (*subject, error) {
 // launch writes the configuration, starts the process and waits until it is
 // ready. The caller stops it, whatever came of it.
 func (s *subject) launch(ctx context.Context, config string, command func(file string) []string, ready func() bool) error {
-	file := filepath.Join(s.dir, "server.conf")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		return fmt.Errorf("write configuration: %w", err)
+	file, err := s.write("server.conf", config)
+	if err != nil {
+		return err
 	}
-	var err error
 	if s.process, err = startProcess(command(file)); err != nil {
 		return err
 	}

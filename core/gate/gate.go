@@ -8,14 +8,13 @@
 package gate
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/web"
@@ -58,6 +57,9 @@ type Gate struct {
 	// are those that ended, for players that come back from a pause.
 	sessions, by, past map[string]*session
 	bytes              map[string]uint64 // sent in those that ended, by protocol
+	lists              map[string]listed // what is in lists, for whom
+
+	listing chan struct{} // a place for each verdict that lists wait for
 }
 
 // New returns a Gate without sessions.
@@ -74,7 +76,8 @@ func New(o Options) *Gate {
 	g := &Gate{
 		options: o, log: o.Logger,
 		sessions: make(map[string]*session), by: make(map[string]*session), past: make(map[string]*session),
-		bytes: make(map[string]uint64),
+		bytes: make(map[string]uint64), lists: make(map[string]listed),
+		listing: make(chan struct{}, maxListing),
 	}
 	_, _ = rand.Read(g.key[:]) // it never fails
 	return g
@@ -125,20 +128,27 @@ func (g *Gate) Check(r *http.Request) web.Decision {
 	if isFile {
 		f.describe(&ev)
 	}
-	return g.checkRequest(ev, a, d)
+	return g.checkRequest(r.Context(), ev, a, d)
 }
 
+// gone is for a client that did not wait for a verdict.
+var gone = web.Decision{Status: http.StatusServiceUnavailable, Reason: "nobody waits for an answer"}
+
 // checkRequest has on_request decide, and adds to d what it says.
-func (g *Gate) checkRequest(ev event.Event, a *answer, d web.Decision) web.Decision {
+func (g *Gate) checkRequest(ctx context.Context, ev event.Event, a *answer, d web.Decision) web.Decision {
 	ev.Event = event.Request
-	v := g.ask(ev)
+	v, ok := g.askFor(ctx, ev)
+	if !ok {
+		a.End()
+		return gone
+	}
 	if refusal := g.refusal(ev, v); refusal.Status != 0 || refusal.Redirect != "" {
 		a.End()
 		return refusal
 	}
 	d.Headers = v.Headers
 	if v.Rate > 0 {
-		a.limiter = limiter(v.Rate)
+		a.limiter = web.NewLimiter(v.Rate)
 		d.Answer = a
 	}
 	return d
@@ -146,9 +156,20 @@ func (g *Gate) checkRequest(ev event.Event, a *answer, d web.Decision) web.Decis
 
 // ask waits for a verdict, which is certain to come.
 func (g *Gate) ask(ev event.Event) event.Verdict {
+	v, _ := g.askFor(context.Background(), ev)
+	return v
+}
+
+// askFor is ask for a client that may go before there is a verdict: false.
+func (g *Gate) askFor(ctx context.Context, ev event.Event) (event.Verdict, bool) {
 	verdict := make(chan event.Verdict, 1)
 	g.options.Decider.Decide(&ev, func(v event.Verdict) { verdict <- v })
-	return <-verdict
+	select {
+	case v := <-verdict:
+		return v, true
+	case <-ctx.Done():
+		return event.Verdict{}, false
+	}
 }
 
 // refusal is what a verdict means for the client, if it is not let pass.
@@ -166,11 +187,3 @@ func (g *Gate) refusal(ev event.Event, v event.Verdict) web.Decision {
 	g.log.Warn("refused by a hook", attrs...)
 	return web.Decision{Status: http.StatusForbidden, Reason: v.Reason}
 }
-
-// limiter lets through so many bytes a second, some of them at once.
-func limiter(bytes int64) *rate.Limiter {
-	return rate.NewLimiter(rate.Limit(bytes), int(min(max(bytes/10, 1), maxBurst)))
-}
-
-// maxBurst is how much of a limited answer is sent at once, in bytes.
-const maxBurst = 64 << 10

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -79,7 +80,12 @@ func (g *Gate) enter(r *http.Request, p place, ev event.Event) (*session, web.De
 	s.active++
 	s.last = g.options.Now()
 	g.mu.Unlock()
-	<-s.decided
+	select {
+	case <-s.decided:
+	case <-r.Context().Done():
+		g.leave(s)
+		return nil, gone
+	}
 	if d, ok := s.barred(); ok {
 		g.leave(s)
 		return nil, d
@@ -153,7 +159,7 @@ func (g *Gate) decide(s *session) {
 		return
 	}
 	if v.Rate > 0 {
-		s.limiter = limiter(v.Rate)
+		s.limiter = web.NewLimiter(v.Rate)
 	}
 	if until := s.since.Add(v.Limit); v.Limit > 0 && (s.until.IsZero() || until.Before(s.until)) {
 		s.until = until
@@ -292,6 +298,7 @@ func (g *Gate) expire(now time.Time) {
 			delete(g.past, id)
 		}
 	}
+	maps.DeleteFunc(g.lists, func(_ string, l listed) bool { return now.After(l.until) })
 }
 
 // Kick ends the session with an id for reason, and reports whether there was

@@ -13,6 +13,9 @@ import (
 // has. It does not change.
 type Admission struct{ bounds bounds }
 
+// Rate is how many bytes a second the connection may be sent; 0: any.
+func (a *Admission) Rate() int64 { return a.bounds.rate }
+
 // Admit has it decided whether a client at remote may connect; head is that of
 // its first request. Without an Admission it may not, for reason. It blocks
 // until there is a verdict, which is certain to come: not for a loop.
@@ -35,7 +38,7 @@ func (e *Engine) Admit(head httpflv.Head, remote netip.AddrPort) (a *Admission, 
 			event.RemoteAddr, ev.RemoteAddr, event.Reason, v.Reason)
 		return nil, v.Reason
 	}
-	a = &Admission{bounds{maxBitrate: v.Limits.MaxBitrate, idle: v.Limits.IdleTimeout}}
+	a = &Admission{bounds{maxBitrate: v.Limits.MaxBitrate, idle: v.Limits.IdleTimeout, rate: v.Limits.Rate}}
 	if d := v.Limits.MaxDuration; d > 0 {
 		a.bounds.until, a.bounds.why = e.Now()+int64(d), connectionOver
 	}

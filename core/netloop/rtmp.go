@@ -183,7 +183,7 @@ func (h *rtmpConn) judged(ev rtmp.EventPublish, k stream.Key, v event.Verdict) {
 		"its publisher was refused or renamed")
 	if !v.Allow {
 		c.refused(event.Publish, asked, v)
-		h.refusePublish(ev.StreamID, rtmp.CodePublishDenied, asked, v.Reason)
+		h.endRefused(ev.StreamID, rtmp.CodePublishDenied, v.Reason, causeRefused)
 		return
 	}
 	if err := c.engine.checkName(k); err != nil {
@@ -215,9 +215,14 @@ func (h *rtmpConn) refusePublish(streamID uint32, code string, k stream.Key, rea
 		slog.String("event", event.Publish),
 		slog.String(event.Stream, k.String()),
 		slog.String(event.Reason, reason))...)
+	h.endRefused(streamID, code, reason, causeServer)
+}
+
+// endRefused tells the encoder, and closes.
+func (h *rtmpConn) endRefused(streamID uint32, code, reason string, why cause) {
 	h.verdict(h.session.RejectPublish(streamID, code, reason))
 	h.answer()
-	c.finish(causeServer, "publish refused: "+reason)
+	h.conn.finish(why, "publish refused: "+reason)
 }
 
 // unpublish ends the publication, if there is one.

@@ -313,9 +313,17 @@ type gateFunc func(*http.Request) Decision
 
 func (f gateFunc) Active() bool { return true }
 
-func (f gateFunc) Connect(*http.Request) Decision { return Decision{} }
-
 func (f gateFunc) Check(r *http.Request) Decision { return f(r) }
+
+func (f gateFunc) Lists(r *http.Request, paths []string) []bool {
+	may := make([]bool, len(paths))
+	for i, path := range paths {
+		asked := r.Clone(r.Context())
+		asked.URL.Path = path
+		may[i] = f(asked).Status == 0
+	}
+	return may
+}
 
 // TestGate is asked for files and objects alike.
 func TestGate(t *testing.T) {

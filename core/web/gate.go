@@ -19,6 +19,9 @@ type Gate interface {
 	// It is cheap, and called from any goroutine.
 	Active() bool
 	Check(r *http.Request) Decision
+	// Lists tells, for each of these paths of files, whether the client of r
+	// may know that there is one.
+	Lists(r *http.Request, paths []string) []bool
 }
 
 // Decision is a Gate's answer. The zero value lets the request pass.

@@ -25,17 +25,17 @@ func (s *Server) handler() http.Handler {
 	return s.surviving(func(w http.ResponseWriter, r *http.Request) {
 		s.boundBody(w, r)
 		toLoop := s.belongsToLoop(r) // asked of each request: it counts them
-		admission, ok := s.admit(w, r)
+		visitor := s.admit(w, r)
 		switch {
-		case !ok:
+		case visitor == nil:
 		case !methodAllowed(r.Method):
 			refuseMethod(w, r)
 		case toLoop:
 			s.returnLive(w, r)
 		case r.ProtoMajor > 1 && s.opts.Tunnel != nil && s.opts.IsLive(r):
-			s.relayLive(w, r, admission)
+			s.relayLive(w, r, visitor)
 		default:
-			s.route(guarded, w, r)
+			s.route(guarded, visitor.respond(w, r), r)
 		}
 	})
 }

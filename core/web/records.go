@@ -28,7 +28,8 @@ type records struct {
 	mu   sync.Mutex
 	dir  string
 	made time.Time
-	json []byte
+	all  []*recordJSON // they do not change
+	json []byte        // of all
 }
 
 // recordJSON is one recording session of a stream, as /records.json shows it:
@@ -50,6 +51,8 @@ type recordFileJSON struct {
 	Kind  string `json:"kind"`
 	URL   string `json:"url"`
 	Bytes int64  `json:"bytes"`
+
+	path string // of the URL, decoded
 }
 
 func (s *Server) serveRecords(w http.ResponseWriter, r *http.Request) {
@@ -59,7 +62,10 @@ func (s *Server) serveRecords(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "the list of records is switched off (http.list)")
 		return
 	}
-	body, err := s.records.list(settings.DataDir, &s.manifests)
+	all, body, err := s.records.list(settings.DataDir, &s.manifests)
+	if err == nil && settings.Gate != nil && settings.Gate.Active() {
+		body, err = encodeRecords(forClient(all, settings.Gate, r))
+	}
 	if err != nil {
 		s.log.Error("list the records", "err", err)
 		fail(w, http.StatusInternalServerError, "the records cannot be listed")
@@ -69,12 +75,42 @@ func (s *Server) serveRecords(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body) // a client that has gone needs no answer
 }
 
-// list is the list of dir as JSON. One request at a time makes it.
-func (l *records) list(dir string, known *manifests) ([]byte, error) {
+// forClient is what the gate lets the client of r know of.
+func forClient(all []*recordJSON, gate Gate, r *http.Request) []*recordJSON {
+	var paths []string
+	for _, one := range all {
+		for _, f := range one.Files {
+			paths = append(paths, f.path)
+		}
+	}
+	may := gate.Lists(r, paths)
+	mine := make([]*recordJSON, 0, len(all))
+	for _, one := range all {
+		copied := *one
+		copied.Files = nil
+		for i, f := range one.Files {
+			if may[i] {
+				copied.Files = append(copied.Files, f)
+			}
+		}
+		if may = may[len(one.Files):]; len(copied.Files) > 0 {
+			mine = append(mine, &copied)
+		}
+	}
+	return mine
+}
+
+func encodeRecords(all []*recordJSON) ([]byte, error) {
+	body, err := json.Marshal(all)
+	return append(body, '\n'), err
+}
+
+// list is the list of dir, and as JSON. One request at a time makes it.
+func (l *records) list(dir string, known *manifests) ([]*recordJSON, []byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dir == dir && time.Since(l.made) < recordsAge {
-		return l.json, nil
+		return l.all, l.json, nil
 	}
 	all := []*recordJSON{} // never nil: none is [], not null
 	if dir != "" {
@@ -84,12 +120,12 @@ func (l *records) list(dir string, known *manifests) ([]byte, error) {
 			root.Close()
 		}
 	}
-	body, err := json.Marshal(all)
+	body, err := encodeRecords(all)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	l.dir, l.made, l.json = dir, time.Now(), append(body, '\n')
-	return l.json, nil
+	l.dir, l.made, l.all, l.json = dir, time.Now(), all, body
+	return l.all, l.json, nil
 }
 
 // place is a record on disk: KIND/APP/NAME/SESSION, with .flv if it is a file.
@@ -194,7 +230,7 @@ func (r *recordJSON) addFile(root *os.Root, kind, name string) {
 	if err != nil || !info.Mode().IsRegular() {
 		return
 	}
-	r.Files = append(r.Files, recordFileJSON{Kind: kind, URL: escapePath(name), Bytes: info.Size()})
+	r.Files = append(r.Files, recordFileJSON{Kind: kind, URL: escapePath(name), Bytes: info.Size(), path: "/" + name})
 }
 
 // escapePath makes a URL's path of a file's name.

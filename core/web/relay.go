@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -39,7 +40,7 @@ var relayBuffers = sync.Pool{New: func() any { return new([relaySize]byte) }}
 // relayLive answers a request for a live stream that came over HTTP/2: a loop
 // can't take that connection, so it takes the request by a tunnel, and serves
 // it as it does any other.
-func (s *Server) relayLive(w http.ResponseWriter, r *http.Request, a Admission) {
+func (s *Server) relayLive(w http.ResponseWriter, r *http.Request, v *visitor) {
 	target, ok := originForm(r)
 	if hasBody(r) || !ok {
 		fail(w, http.StatusBadRequest, "a request for a live stream has a path and no body")
@@ -53,7 +54,7 @@ func (s *Server) relayLive(w http.ResponseWriter, r *http.Request, a Admission) 
 	}
 	old := r.WithContext(r.Context())
 	old.ProtoMajor, old.ProtoMinor = 1, 0
-	t, err := s.opts.Tunnel(appendHead(nil, old, target), net.TCPAddrFromAddrPort(remote), a)
+	t, err := s.opts.Tunnel(appendHead(nil, old, target), net.TCPAddrFromAddrPort(remote), v.admission)
 	if err != nil {
 		w.Header().Set("Retry-After", "10")
 		fail(w, http.StatusServiceUnavailable, "the server takes no more connections")
@@ -61,11 +62,11 @@ func (s *Server) relayLive(w http.ResponseWriter, r *http.Request, a Admission) 
 	}
 	defer t.Close()
 	defer context.AfterFunc(r.Context(), func() { _ = t.Close() })()
-	s.relay(w, r, t)
+	s.relay(w, r, t, v)
 }
 
 // relay copies the loop's answer.
-func (s *Server) relay(w http.ResponseWriter, r *http.Request, t Tunnel) {
+func (s *Server) relay(w http.ResponseWriter, r *http.Request, t Tunnel, v *visitor) {
 	in := bufio.NewReader(t)
 	answer, err := http.ReadResponse(in, r)
 	if err != nil { // the client has gone, or the server goes
@@ -78,41 +79,43 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, t Tunnel) {
 		}
 	}
 	w.WriteHeader(answer.StatusCode)
+	// The rate outside: a client has its time for each piece of its own.
+	body := v.pacedBy(r.Context(), patient{w, &s.settings})
 	if answer.ContentLength >= 0 || r.Method == http.MethodHead {
-		_, _ = io.Copy(patient{w, s.settings.Load().StallTimeout}, answer.Body)
+		_, _ = io.Copy(body, answer.Body)
 		return
 	}
 	begun, _ := in.Peek(in.Buffered())
-	if err := s.relayFrames(r.Context(), w, t, begun); err != nil || !t.Whole() {
+	if err := relayFrames(r.Context(), w, body, t, begun); err != nil || !t.Whole() {
 		panic(http.ErrAbortHandler) // so that it does not pass for a clean end
 	}
 }
 
-// patient is a client that may take nothing for as long as a viewer may; 0: for
-// ever. Its connection lives, so that the kernel does not end it.
+// patient is a client that may take nothing for as long as a viewer may. Its
+// connection lives, so that the kernel does not end it.
 type patient struct {
 	http.ResponseWriter
-	stall time.Duration
+	settings *atomic.Pointer[Settings]
 }
 
 // Write is io.Writer's.
 func (p patient) Write(b []byte) (int, error) {
-	if p.stall > 0 {
-		_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now().Add(p.stall + relayMargin))
+	if stall := p.settings.Load().StallTimeout; stall > 0 {
+		_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now().Add(stall + relayMargin))
 	}
 	return p.ResponseWriter.Write(b)
 }
 
 // relayFrames sends what comes by the tunnel as it comes, after begun, until
-// the end.
-func (s *Server) relayFrames(ctx context.Context, w http.ResponseWriter, t Tunnel, begun []byte) error {
+// the end; body is w's.
+func relayFrames(ctx context.Context, w http.ResponseWriter, body io.Writer, t Tunnel, begun []byte) error {
 	out := http.NewResponseController(w)
 	var pace pacer
 	send := func(b []byte) error {
 		if err := pace.wait(ctx, len(b), t.Rate()); err != nil {
 			return err
 		}
-		if _, err := (patient{w, s.settings.Load().StallTimeout}).Write(b); err != nil {
+		if _, err := body.Write(b); err != nil {
 			return err
 		}
 		return out.Flush()

@@ -9,8 +9,10 @@ local function form(e, call)
   local f = {}
   for k, v in pairs(e.params) do f[k] = v end -- first, so that nobody overwrites ours
   f.call, f.app, f.name = call, e.app, e.name
-  f.addr, f.clientid = e.remote_addr, e.client_id
-  f.tcurl, f.pageurl, f.flashver = e.tc_url, e.page_url, e.flash_ver
+  f.addr = (e.remote_addr or ""):gsub(":%d+$", ""):gsub("[%[%]]", "") -- without the port
+  f.clientid = e.client_id
+  f.flashver, f.swfurl, f.tcurl, f.pageurl = e.flash_ver or "", "", e.tc_url or "", e.page_url or ""
+  if call == "publish" then f.type = "live" end
   return f
 end
 
