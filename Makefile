@@ -92,7 +92,7 @@ bench: build ## Measure the server against the floor and nginx (FULL=1: two hour
 
 .PHONY: clean
 clean: ## Remove what was built and installed in this folder
-	rm -rf bin $(UI)/node_modules $(NODE_EXAMPLE)/node_modules
+	rm -rf bin $(UI)/node_modules $(NODE_FOLDERS:%=%/node_modules)
 	find $(UI)/dist -mindepth 1 ! -name .keep -delete
 
 .PHONY: go
@@ -111,16 +111,16 @@ need-lint:
 .PHONY: ui
 ui: $(UI_BUILT)
 
-# The example of a plugin in Node.js has packages of its own.
-NODE_EXAMPLE := examples/plugin-node
-NODE_INSTALLED := $(NODE_EXAMPLE)/node_modules/.millrace-installed
+# Folders of tests with Node.js packages of their own: the example of a plugin, and FFmpeg 8.
+NODE_FOLDERS := examples/plugin-node cmd/millrace/testdata/node-av
+NODE_INSTALLED := $(NODE_FOLDERS:%=%/node_modules/.millrace-installed)
 
 .PHONY: node
 node: $(NODE_INSTALLED)
 
-$(NODE_INSTALLED): $(NODE_EXAMPLE)/package-lock.json
+$(NODE_INSTALLED): %/node_modules/.millrace-installed: %/package-lock.json
 	@.ci/deps ui
-	cd $(NODE_EXAMPLE) && npm ci --no-audit --no-fund
+	cd $* && npm ci --no-audit --no-fund
 	@touch $@
 
 .PHONY: force

@@ -43,6 +43,8 @@ var clipRecipes = map[string]struct{ args, fourCC, box string }{
 	"flac": {sound + " -ac 2 -c:a flac -strict -2", "fLaC", "dfLa"},
 	"ac3":  {sound + " -ac 2 -c:a ac3 -b:a 96k", "ac-3", ""},
 	"eac3": {sound + " -ac 2 -c:a eac3 -b:a 96k", "ec-3", ""},
+	"aac":  {sound + " " + aac, "mp4a", "esds"},
+	"mp3":  {sound + " -ac 2 -c:a libmp3lame -b:a 64k", ".mp3", ""},
 }
 
 const clipPicture = "-f lavfi -i testsrc2=size=160x96:rate=25 -pix_fmt yuv420p -g 25 -c:v "
@@ -82,6 +84,9 @@ func makeClip(t *testing.T, codec string) clip {
 		c.config = opusHead(c.config)
 	case "flac":
 		c.config = append([]byte("fLaC"), c.config[4:]...)
+	case "aac":
+		esds := f.Init.Moov.Trak.Mdia.Minf.Stbl.Stsd.Mp4a.Esds
+		c.config = esds.DecConfigDescriptor.DecSpecificInfo.DecConfig
 	}
 	c.samples = samplesOf(t, f)
 	return c

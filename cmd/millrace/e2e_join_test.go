@@ -47,14 +47,14 @@ func joinTimes(t *testing.T, srv *server) {
 	t.Logf("time to the first keyframe: p50 %v, p99 %v, worst %v", times[50], times[98], times[99])
 }
 
-// probe lets ffprobe find both tracks at once.
+// probe lets ffprobe find both tracks at once, and nothing else.
 func probe(t *testing.T, srv *server) {
 	for _, url := range []string{srv.flvURL("live/x"), srv.rtmpURL("live/x")} {
 		begin := time.Now()
 		out := mustRun(t, "ffprobe", "-v", "error", "-analyzeduration", "0", "-probesize", "32k",
 			"-show_entries", "stream=codec_name", "-of", "csv=p=0", url)
 		t.Logf("ffprobe of %s: %v", url, time.Since(begin))
-		if tracks := strings.Fields(out); !slices.Contains(tracks, "h264") || !slices.Contains(tracks, "aac") {
+		if tracks := slices.Sorted(slices.Values(strings.Fields(out))); !slices.Equal(tracks, []string{"aac", "h264"}) {
 			t.Errorf("ffprobe of %s finds %v", url, tracks)
 		}
 	}

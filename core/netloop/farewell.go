@@ -39,15 +39,16 @@ func (k *known) learn(f *media.Frame) {
 // greeting and the newest metadata, later what it has not been told.
 func (v *viewer) appendState(dst []byte, first *media.Frame) []byte {
 	now, ts := first.State, first.Timestamp()
-	metadata := now.Metadata
+	metadata, told := now.Metadata, ts
 	if !v.greeted {
 		v.greeted = true
 		current := v.cursor.Stream.State()
 		dst = v.player.greet(dst, current.HasAudio && v.cursor.Audio, current.HasVideo && v.cursor.Video)
-		metadata = current.Metadata
+		// FFmpeg takes an onMetaData of another time than 0 for a track of subtitles.
+		metadata, told = current.Metadata, 0
 	}
 	if metadata != nil && metadata != v.known.metadata {
-		dst = v.appendCopy(dst, v.ownMetadata(metadata), ts)
+		dst = v.appendCopy(dst, v.ownMetadata(metadata), told)
 		v.known.learn(metadata)
 	}
 	return v.appendConfigs(dst, now, ts)
