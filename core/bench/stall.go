@@ -86,6 +86,9 @@ func askLoop(fd int, buffer []byte) (time.Duration, error) {
 		return 0, fmt.Errorf("ask the server: %w", err)
 	}
 	n, err := unix.Read(fd, buffer)
+	for errors.Is(err, unix.EINTR) {
+		n, err = unix.Read(fd, buffer)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("ask the server: %w", err)
 	}

@@ -123,7 +123,7 @@ type Problem = sdk.Problem
 // DefaultConfig is a table with nothing in it.
 func DefaultConfig() Config {
 	return Config{
-		Enabled: true, Restart: "always", Buffer: 64 << 20, ObjectsMax: 256 << 20, MTLS: true,
+		Enabled: true, Restart: "always", Buffer: 64 << 20, Limits: Limits{Nice: 10}, ObjectsMax: 256 << 20, MTLS: true,
 		StartTimeout: 10 * time.Second, StopTimeout: 10 * time.Second, StuckTimeout: 30 * time.Second,
 	}
 }
