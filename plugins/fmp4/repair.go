@@ -65,7 +65,7 @@ func logProgress(log *slog.Logger, dir string) func(done, of int64) {
 	return func(done, of int64) {
 		switch now := time.Now(); {
 		case done == of:
-			log.Info("merged", "dir", dir, "bytes", of, "took", now.Sub(began).Round(time.Millisecond))
+			log.Info("merged", "dir", dir, "bytes", of, "took", now.Sub(began).Round(time.Millisecond).String())
 		case now.Sub(told) >= progressEvery:
 			told = now
 			log.Info("merging", "dir", dir, "done", done, "of", of, "percent", done*100/of)
