@@ -19,10 +19,12 @@ func loops(n int) int {
 // spareProcs gives the Go scheduler more places to run goroutines in than
 // there are loops. A loop spends its life in epoll_wait and writev; while no
 // other place is free, the runtime's monitor wakes every 20 µs to take the
-// loop's away, which cost a quarter of the server's CPU.
+// loop's away, which cost a quarter of the server's CPU. They are few: a
+// quarter of the places is the garbage collector's while it runs, and on two
+// CPUs two of its workers leave the loops none.
 func spareProcs(loops int) {
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(max(2*loops, loops+6))
+		runtime.GOMAXPROCS(max(2*loops, loops+3))
 	}
 }
 
