@@ -9,8 +9,8 @@ import (
 // gathering has the kernel hold what publishers send until several frames of
 // one can be read at once, by SO_RCVLOWAT: a loop with thousands of reads a
 // second spends most of its time on going to sleep, waking, and fetching a
-// publisher's state from memory, whatever the read brings. It costs latency, up
-// to Settings.ReadWindowMax, and only loops with so many reads do it.
+// publisher's state from memory, whatever the read brings. It costs latency, about
+// Settings.ReadWindowMax, and only loops with so many reads do it.
 type gathering struct {
 	since int64 // start of the interval that is counted, ns
 	reads int

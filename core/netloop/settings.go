@@ -13,8 +13,9 @@ import (
 type Settings struct {
 	Limits  Limits
 	Viewers Viewers
-	// ReadWindowMax bounds how long what a publisher sends may wait for more
-	// of it, on a loop with thousands of reads a second; 0: it does not.
+	// ReadWindowMax is about how long what a publisher sends may wait for more
+	// of it, on a loop with thousands of reads a second: half as long again and
+	// a sweep at most; 0: it does not.
 	ReadWindowMax time.Duration
 	// NamePattern is what each segment of an app and a name must match.
 	NamePattern *regexp.Regexp
