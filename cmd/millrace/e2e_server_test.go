@@ -38,6 +38,17 @@ func baseConf() conf {
 		"server.shutdown_timeout": `"5s"`,
 		// Tests of plugins say which they want.
 		"plugins.flv.enabled": "false", "plugins.mp4.enabled": "false", "plugins.hls.enabled": "false",
+		"plugins.flv.limits.nice": "0", "plugins.mp4.limits.nice": "0", "plugins.hls.limits.nice": "0",
+	}
+}
+
+// notNiced has plugins run like everything else: niced, as they are by default,
+// they would starve behind the tests of other packages.
+func (c conf) notNiced() {
+	for key := range maps.Clone(c) {
+		if table, ok := strings.CutSuffix(key, ".command"); ok && c[table+".limits.nice"] == "" {
+			c[table+".limits.nice"] = "0"
+		}
 	}
 }
 
@@ -56,6 +67,7 @@ func startServerAs(t *testing.T, cmd *exec.Cmd, overrides conf) *server {
 	t.Helper()
 	c := baseConf()
 	maps.Copy(c, overrides)
+	c.notNiced()
 	file := filepath.Join(t.TempDir(), "millrace.toml")
 	writeFile(t, file, c.toml())
 	cmd.Args = append(cmd.Args, "serve", "-c", file)

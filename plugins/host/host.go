@@ -45,6 +45,9 @@ func New(o Options) (*Host, error) {
 	if o.HealthInterval <= 0 {
 		o.HealthInterval = 5 * time.Second
 	}
+	if o.HealthTimeout <= 0 {
+		o.HealthTimeout = 5 * time.Second
+	}
 	for _, dir := range []*string{&o.DataDir, &o.StateDir} {
 		abs, err := filepath.Abs(*dir)
 		if err != nil {

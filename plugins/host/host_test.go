@@ -30,6 +30,16 @@ func rig(t *testing.T, mode string, change ...func(*host.Config)) *plugintest.Ri
 	return plugintest.NewRig(t, map[string]host.Config{"rec": c}, host.Options{})
 }
 
+// watchedRig has little patience with a plugin.
+func watchedRig(t *testing.T, mode string, change ...func(*host.Config)) *plugintest.Rig {
+	t.Helper()
+	c := plugintest.Command(mode)
+	for _, f := range change {
+		f(&c)
+	}
+	return plugintest.NewRig(t, map[string]host.Config{"rec": c}, host.Options{HealthTimeout: 500 * time.Millisecond})
+}
+
 // journal is the only one that there is.
 func journal(t *testing.T, r *plugintest.Rig) string {
 	t.Helper()
@@ -110,8 +120,7 @@ func TestInfoAfterConfigure(t *testing.T) {
 // TestSlowDisk has a plugin that runs now and then only lose nothing.
 func TestSlowDisk(t *testing.T) {
 	t.Parallel()
-	r := plugintest.NewRig(t, map[string]host.Config{"rec": plugintest.Command(plugintest.ModeJournal)},
-		host.Options{HealthInterval: 5 * time.Second})
+	r := rig(t, plugintest.ModeJournal)
 	r.AwaitState("rec", host.Running)
 	if err := r.SlowDisk("rec", 3*time.Second); err != nil {
 		t.Fatal(err)
@@ -320,7 +329,7 @@ func TestSlowHealthAndStuck(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			r := rig(t, mode)
+			r := watchedRig(t, mode)
 			r.Await("it is replaced", func() bool { return r.Status("rec").Restarts > 0 })
 			if s := r.Status("rec"); s.State == host.Waiting && !strings.Contains(s.Reason, reason) {
 				t.Errorf("%+v", s)
@@ -329,7 +338,7 @@ func TestSlowHealthAndStuck(t *testing.T) {
 	}
 	t.Run("stuck", func(t *testing.T) {
 		t.Parallel()
-		r := rig(t, plugintest.ModeStuck, func(c *host.Config) { c.StuckTimeout = 300 * time.Millisecond })
+		r := watchedRig(t, plugintest.ModeStuck, func(c *host.Config) { c.StuckTimeout = 300 * time.Millisecond })
 		p := r.Publish("live", "cam", 10_000)
 		p.Feed(plugintest.GOPs(1, 0, 100)...)
 		awaitLast(r, p) // by the second process
@@ -337,12 +346,12 @@ func TestSlowHealthAndStuck(t *testing.T) {
 	})
 	t.Run("stalled", func(t *testing.T) {
 		t.Parallel()
-		r := rig(t, plugintest.ModeJournal)
+		r := watchedRig(t, plugintest.ModeJournal)
 		r.AwaitState("rec", host.Running)
 		if err := r.Stall("rec", time.Hour); err != nil {
 			t.Fatal(err)
 		}
-		r.Await("it is replaced", func() bool { s := r.Status("rec"); return s.Restarts == 1 && s.State == host.Running })
+		r.Await("it is replaced", func() bool { s := r.Status("rec"); return s.Restarts > 0 && s.State == host.Running })
 	})
 	t.Run("a write that fails", func(t *testing.T) {
 		t.Parallel()

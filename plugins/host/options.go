@@ -77,6 +77,9 @@ type Options struct {
 	RecordTemplate string
 	// HealthInterval is how often plugins are asked how they are; 0 is 5 s.
 	HealthInterval time.Duration
+	// HealthTimeout is how long one may take to answer; 0 is 5 s. Three answers
+	// in a row that fail end it.
+	HealthTimeout time.Duration
 }
 
 // Config is the table of a plugin.

@@ -55,6 +55,7 @@ type supervisor struct {
 	restarts   int
 	delay      time.Duration
 	retry      *time.Timer
+	asked      *process // by a health check that has no answer yet
 	unhealthy  int
 	starting   bool
 	again      bool // swap once more when the start under way is done
@@ -377,13 +378,15 @@ func (s *supervisor) doHealth() {
 	if p == nil {
 		return
 	}
-	interval := s.h.o.HealthInterval
-	s.background.Go(func() {
-		ctx, cancel := context.WithTimeout(p.ctx, interval)
-		defer cancel()
-		answer, err := p.remote.Health(ctx, &pluginv1.HealthRequest{})
-		s.post(func() { s.doHealthAnswer(p, answer, err) })
-	})
+	if s.asked != p {
+		s.asked = p
+		s.background.Go(func() {
+			ctx, cancel := context.WithTimeout(p.ctx, s.h.o.HealthTimeout)
+			defer cancel()
+			answer, err := p.remote.Health(ctx, &pluginv1.HealthRequest{})
+			s.post(func() { s.doHealthAnswer(p, answer, err) })
+		})
+	}
 	if limit := s.config.Limits.Memory; limit > 0 {
 		if held := resident(p.child.pid); held > limit {
 			s.doKill(p, "holds "+sizeText(held>>10<<10)+" of memory, more than limits.memory")
@@ -392,6 +395,9 @@ func (s *supervisor) doHealth() {
 }
 
 func (s *supervisor) doHealthAnswer(p *process, answer *pluginv1.HealthResponse, err error) {
+	if p == s.asked {
+		s.asked = nil
+	}
 	if p != s.cur {
 		return
 	}

@@ -3,6 +3,7 @@ package plugintest
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,7 +31,9 @@ type Rig struct {
 	metrics   map[string]float64
 }
 
-// NewRig runs plugins until the test ends. Options that are set are kept.
+// NewRig runs plugins until the test ends. Options that are set are kept. The
+// plugins are not niced as a server's are: on a busy machine they would starve
+// behind the tests of other packages.
 func NewRig(t testing.TB, configs map[string]host.Config, o host.Options) *Rig {
 	t.Helper()
 	dir := t.TempDir()
@@ -55,9 +58,20 @@ func NewRig(t testing.TB, configs map[string]host.Config, o host.Options) *Rig {
 		t.Fatal(err)
 	}
 	r.Host = h
-	h.Apply(configs)
+	h.Apply(notNiced(configs))
 	r.run()
 	return r
+}
+
+func notNiced(configs map[string]host.Config) map[string]host.Config {
+	configs = maps.Clone(configs)
+	for name, c := range configs {
+		if c.Limits.Nice == host.DefaultConfig().Limits.Nice {
+			c.Limits.Nice = 0
+			configs[name] = c
+		}
+	}
+	return configs
 }
 
 func (r *Rig) run() {
