@@ -29,7 +29,7 @@ type gathered struct {
 	open  bool // but now it waits for one, since it had waited for too long
 	at    int  // in members
 	read  int64
-	// gauged is when its rate was measured, bytes what had come by then.
+	// gauged is when its rate was measured last, bytes what had come by then.
 	gauged int64
 	bytes  uint64
 }
@@ -82,17 +82,24 @@ func (l *loop) gather(p *publisher) {
 	if !g.on && m.lowat == 0 || now-m.gauged < gaugeInterval {
 		return
 	}
-	window := int64(l.engine.Settings().ReadWindowMax)
-	size := int64(p.rtmp.conn.bytesIn-m.bytes) * window / (now - m.gauged) * gatherShare / 100
-	first := m.gauged == 0
-	m.gauged, m.bytes = now, p.rtmp.conn.bytesIn
-	switch {
-	case first: // its rate is not known yet
-	case !g.on || size < minGather:
+	if n := m.gauge(now, p.rtmp.conn.bytesIn, l.engine.Settings().ReadWindowMax); g.on && n > 0 {
+		l.gatherUpTo(p, n)
+	} else {
 		l.ungather(p)
-	default:
-		l.gatherUpTo(p, int(min(size, maxGather)))
 	}
+}
+
+// gauge is how many bytes are worth waiting for, when total have come by now:
+// 0 if none are. What came in a long time, or before anybody looked, says
+// nothing of what comes in a window.
+func (m *gathered) gauge(now int64, total uint64, window time.Duration) int {
+	took, came := now-m.gauged, total-m.bytes
+	m.gauged, m.bytes = now, total
+	size := float64(came) * float64(window) / float64(took) * gatherShare / 100
+	if took > 2*gaugeInterval || size < minGather {
+		return 0
+	}
+	return int(min(size, maxGather))
 }
 
 // gatherUpTo has p's socket wait for n bytes.

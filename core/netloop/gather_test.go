@@ -26,6 +26,30 @@ func TestGatheringCounts(t *testing.T) {
 	}
 }
 
+// TestGauge measures what comes: not over the hours before it was looked at.
+func TestGauge(t *testing.T) {
+	t.Parallel()
+	const ms = int64(time.Millisecond)
+	m := gathered{}
+	for _, step := range []struct {
+		at     int64 // ms
+		total  uint64
+		window time.Duration
+		want   int
+	}{
+		{3_600_000, 9 << 30, 40 * time.Millisecond, 0},
+		{3_600_500, 9<<30 + 31_250, 40 * time.Millisecond, 1500},
+		{3_601_000, 9<<30 + 31_250 + 9<<20, 40 * time.Millisecond, maxGather},
+		{3_601_500, 99 << 30, time.Second, maxGather},
+		{3_602_000, 99<<30 + 5_000, 40 * time.Millisecond, 0},
+		{7_200_000, 999 << 30, 40 * time.Millisecond, 0},
+	} {
+		if n := m.gauge(step.at*ms, step.total, step.window); n != step.want {
+			t.Errorf("at %d ms: waits for %d bytes, want %d", step.at, n, step.want)
+		}
+	}
+}
+
 // gathers has each loop of r gather whatever its publishers send, and returns
 // the one that has the publisher.
 func (r *rig) gathers() (at *loop) {
