@@ -38,7 +38,7 @@ type loop struct {
 	// stalls are the connections that a command keeps from writing, and until
 	// when, ns.
 	stalls map[*conn]int64
-	// writev is the system call; a test has it fail.
+	// writev is the system call that sends; a test has it fail.
 	writev func(fd int, iov []unix.Iovec) (n int, errno unix.Errno)
 	// passTask is a pass, ready to be posted.
 	passTask *task

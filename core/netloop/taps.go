@@ -111,7 +111,7 @@ func (ts *taps) compact() {
 	ts.active = kept
 }
 
-// visitTap writes to t what it has not got yet, in one writev, and says when
+// visitTap writes to t what it has not got yet, in one call, and says when
 // it is to be visited again.
 func (l *loop) visitTap(t *tap) {
 	now := l.now()
