@@ -144,14 +144,19 @@ func (c *conn) opened(gc gnet.Conn) gnet.Action {
 func (c *conn) traffic() gnet.Action {
 	return c.callback(func() {
 		b, _ := c.gc.Next(-1)
-		switch {
-		case len(b) == 0 || c.dead:
-		case c.tls != nil:
-			c.receiveTLS(b)
-		default:
-			c.receive(b)
-		}
+		c.taken(b)
 	})
+}
+
+// taken takes what was read from the socket.
+func (c *conn) taken(b []byte) {
+	switch {
+	case len(b) == 0 || c.dead:
+	case c.tls != nil:
+		c.receiveTLS(b)
+	default:
+		c.receive(b)
+	}
 }
 
 func (c *conn) receive(b []byte) {

@@ -2,62 +2,58 @@ package netloop
 
 import (
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// gathering has the kernel hold what publishers send until several frames of
-// one can be read at once, by SO_RCVLOWAT: a loop with thousands of reads a
-// second spends most of its time on going to sleep, waking, and fetching a
-// publisher's state from memory, whatever the read brings. It costs latency, about
-// Settings.ReadWindowMax, and only loops with so many reads do it.
+// gathering has publishers read in turn, each once in Settings.ReadWindowMax,
+// in place of whenever something comes: a loop with thousands of messages
+// a second spends most of its time on going to sleep, on waking, and on fetching
+// a publisher's state from memory, whatever a read brings. Members' sockets
+// are not announced for less than gatherAtOnce bytes (SO_RCVLOWAT). It costs
+// latency, and only loops with so many messages do it.
 type gathering struct {
-	since int64 // start of the interval that is counted, ns
-	reads int
-	on    bool
-	// Reads in an interval from which on it is worth it, and below which it is
-	// not any more: it makes them fewer itself.
+	since    int64 // start of the interval that is counted, ns
+	messages int
+	on       bool
+	// Messages in an interval from which on it is worth it, and below which it
+	// is not any more.
 	from, until int
 
-	members []*publisher // whose sockets wait for more than a byte
-	due     int64        // when they are looked at
+	slots [gatherSlots][]*publisher
+	slot  int    // the next to be read
+	join  int    // of the next member
+	due   int64  // when the next slot is read
+	room  []byte // scratch for a read
 }
 
-// gathered is a publisher's part of it.
+// gathered is a publisher's place among the members.
 type gathered struct {
-	lowat int  // bytes that its socket waits for; 0: one
-	open  bool // but now it waits for one, since it had waited for too long
-	at    int  // in members
-	read  int64
-	// gauged is when its rate was measured last, bytes what had come by then.
-	gauged int64
-	bytes  uint64
+	member   bool
+	slot, at int
 }
 
 const (
 	gatherInterval = int64(100 * time.Millisecond)
-	gatherFrom     = 400 // reads in an interval
-	gatherUntil    = 100
-	// gatherShare is the part, in per cent, of what comes in a window that a
-	// socket waits for: so much is there in time though pictures differ in size.
-	gatherShare = 60
-	// A socket that waits for fewer than minGather bytes waits for nothing
-	// that is worth it. More than maxGather is several frames in any case.
-	minGather = 512
-	maxGather = 32 << 10
-	// gaugeInterval is how often a publisher's rate is measured, in ns.
-	gaugeInterval = int64(500 * time.Millisecond)
-	// sweepInterval is how often members are looked at, in ns.
-	sweepInterval = int64(20 * time.Millisecond)
+	gatherFrom     = 400 // messages in an interval
+	gatherUntil    = 200
+	// gatherSlots is how many parts of a window the members are spread over.
+	gatherSlots = 8
+	// gatherAtOnce is how many bytes a socket announces before its turn, and
+	// gatherMost how many are read in a turn: who sends more is read between
+	// turns.
+	gatherAtOnce = 32 << 10
+	gatherMost   = 64 << 10
 )
 
 func (g *gathering) init() {
 	g.from, g.until, g.due = gatherFrom, gatherUntil, never
 }
 
-// count notes a read at now.
-func (g *gathering) count(now int64) {
-	g.reads++
+// count notes messages that came until now.
+func (g *gathering) count(messages int, now int64) {
+	g.messages += messages
 	took := now - g.since
 	if took < gatherInterval {
 		return
@@ -66,91 +62,115 @@ func (g *gathering) count(now int64) {
 	if g.on {
 		enough = g.until
 	}
-	g.on = int64(g.reads)*gatherInterval >= int64(enough)*took
-	g.since, g.reads = now, 0
+	g.on = int64(g.messages)*gatherInterval >= int64(enough)*took
+	g.since, g.messages = now, 0
 }
 
 // gather is called after each read of a publisher.
 func (l *loop) gather(p *publisher) {
-	g, m, now := &l.gathering, &p.gathered, l.now()
-	g.count(now)
-	m.read = now
-	if m.open {
-		m.open = false
-		receiveAtLeast(p.rtmp.conn, m.lowat)
-	}
-	if !g.on && m.lowat == 0 || now-m.gauged < gaugeInterval {
+	g, now := &l.gathering, l.now()
+	g.count(p.fed, now)
+	if !g.on || p.gathered.member || l.engine.Settings().ReadWindowMax == 0 {
 		return
 	}
-	if n := m.gauge(now, p.rtmp.conn.bytesIn, l.engine.Settings().ReadWindowMax); g.on && n > 0 {
-		l.gatherUpTo(p, n)
-	} else {
-		l.ungather(p)
-	}
-}
-
-// gauge is how many bytes are worth waiting for, when total have come by now:
-// 0 if none are. What came in a long time, or before anybody looked, says
-// nothing of what comes in a window.
-func (m *gathered) gauge(now int64, total uint64, window time.Duration) int {
-	took, came := now-m.gauged, total-m.bytes
-	m.gauged, m.bytes = now, total
-	size := float64(came) * float64(window) / float64(took) * gatherShare / 100
-	if took > 2*gaugeInterval || size < minGather {
-		return 0
-	}
-	return int(min(size, maxGather))
-}
-
-// gatherUpTo has p's socket wait for n bytes.
-func (l *loop) gatherUpTo(p *publisher, n int) {
-	g, m := &l.gathering, &p.gathered
-	if m.lowat == 0 {
-		m.at = len(g.members)
-		g.members = append(g.members, p)
-		g.due = min(g.due, l.now()+sweepInterval)
+	p.gathered = gathered{member: true, slot: g.join, at: len(g.slots[g.join])}
+	g.slots[g.join] = append(g.slots[g.join], p)
+	g.join = (g.join + 1) % gatherSlots
+	p.rtmp.conn.receiveAtLeast(gatherAtOnce)
+	if g.due == never {
+		g.due = now
 		l.rearm()
-	} else if d := n - m.lowat; d*d < m.lowat*m.lowat/16 {
-		return // about the same
 	}
-	m.lowat = n
-	receiveAtLeast(p.rtmp.conn, n)
 }
 
 // ungather has p read as soon as anything comes. What its socket holds is
 // announced at once.
 func (l *loop) ungather(p *publisher) {
-	g, m := &l.gathering, &p.gathered
-	if m.lowat == 0 {
+	m := p.gathered
+	if !m.member {
 		return
 	}
-	last := g.members[len(g.members)-1]
-	g.members[m.at], last.gathered.at = last, m.at
-	g.members[len(g.members)-1] = nil
-	g.members = g.members[:len(g.members)-1]
-	m.lowat, m.open = 0, false
-	receiveAtLeast(p.rtmp.conn, 1)
+	slot := l.gathering.slots[m.slot]
+	last := slot[len(slot)-1]
+	slot[m.at], last.gathered.at = last, m.at
+	slot[len(slot)-1] = nil
+	l.gathering.slots[m.slot] = slot[:len(slot)-1]
+	p.gathered = gathered{}
+	p.rtmp.conn.receiveAtLeast(1)
 }
 
-// sweepGathering sees to publishers that send less than they did: what came
-// of them has waited for long enough.
-func (l *loop) sweepGathering(now int64) {
+// readGathered reads the members whose turn it is.
+func (l *loop) readGathered(now int64) {
 	g := &l.gathering
-	patience := int64(l.engine.Settings().ReadWindowMax) * 3 / 2
-	for _, p := range g.members {
-		if m := &p.gathered; !m.open && now-m.read >= patience {
-			m.open = true
-			receiveAtLeast(p.rtmp.conn, 1)
+	g.count(0, now)
+	window := int64(l.engine.Settings().ReadWindowMax)
+	if !g.on || window == 0 {
+		l.ungatherAll()
+		return
+	}
+	if g.room == nil {
+		g.room = make([]byte, gatherMost)
+	}
+	slot := &g.slots[g.slot]
+	for i := len(*slot) - 1; i >= 0; i-- { // a member that leaves is replaced by one that was read
+		if i < len(*slot) {
+			g.prefetch(*slot, i)
+			(*slot)[i].rtmp.conn.readNow(g.room)
 		}
 	}
-	g.due = never
-	if len(g.members) > 0 {
-		g.due = now + sweepInterval
-	}
+	g.slot = (g.slot + 1) % gatherSlots
+	g.due = max(g.due+window/gatherSlots, now)
 	l.rearm()
 }
 
-func receiveAtLeast(c *conn, n int) {
+func (l *loop) ungatherAll() {
+	g := &l.gathering
+	for i := range g.slots {
+		for len(g.slots[i]) > 0 {
+			l.ungather(g.slots[i][0])
+		}
+	}
+	g.due, g.room = never, nil
+	l.rearm()
+}
+
+// prefetch has the state of the members before i, whose turns are next,
+// fetched from memory while this one is read: what points to more a turn
+// before that.
+func (g *gathering) prefetch(slot []*publisher, i int) {
+	if i >= 3 {
+		prefetch(unsafe.Pointer(slot[i-3]), 2)
+	}
+	if i >= 2 {
+		p := slot[i-2]
+		prefetch(unsafe.Pointer(p.rtmp), 1)
+		prefetch(unsafe.Pointer(p.pub), 4)
+	}
+	if i >= 1 {
+		p := slot[i-1]
+		prefetch(unsafe.Pointer(p.rtmp.conn), connLines)
+		prefetch(unsafe.Pointer(p.rtmp.session), 6)
+		prefetch(unsafe.Pointer(p.pub.Stream), 6)
+	}
+}
+
+// readNow takes what the socket holds, if anything. That it has ended is for
+// gnet to find.
+func (c *conn) readNow(room []byte) {
+	if c.dead || c.gc == nil || c.gc.InboundBuffered() > 0 {
+		return
+	}
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&room[0])), uintptr(len(room)),
+		unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 || n == 0 {
+		return
+	}
+	c.loop.guard(c, func() { c.taken(room[:n]) })
+}
+
+// receiveAtLeast has the socket announce that it has got something when that
+// is n bytes, or the end.
+func (c *conn) receiveAtLeast(n int) {
 	if !c.dead {
 		_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, n)
 	}

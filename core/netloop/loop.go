@@ -179,7 +179,7 @@ func (l *loop) onClock() {
 		l.tickTaps(now)
 	}
 	if now >= l.gathering.due {
-		l.sweepGathering(now)
+		l.readGathered(now)
 	}
 	if len(l.waiting.due) > 0 {
 		l.waiting.goOn()

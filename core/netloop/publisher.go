@@ -16,7 +16,7 @@ type publisher struct {
 	rtmp     *rtmpConn
 	pub      *stream.Publication
 	streamID uint32
-	fed      bool // frames came since the last flush
+	fed      int // messages that came since the last flush
 	ignored  uint64
 	bitrate  bitrate
 	// maskedHEVC: its AVC is HEVC, as OBS before 29.1 sends it.
@@ -70,7 +70,7 @@ func (p *publisher) write(kind media.Kind, ts uint32, room []byte) {
 	if err != nil {
 		p.ignore(kind, err)
 	}
-	p.fed = true
+	p.fed++
 }
 
 // frame makes the frame of a part of a message. A message of one part becomes
@@ -123,7 +123,7 @@ func (p *publisher) writeData(room []byte, ts uint32, now int64) {
 	default:
 		p.ignore(media.Data, err)
 	}
-	p.fed = true
+	p.fed++
 }
 
 // ignore counts a message that is of no use; the first is logged.
@@ -140,8 +140,8 @@ func (p *publisher) ignore(kind media.Kind, err error) {
 
 // flush tells the viewers of frames that came.
 func (p *publisher) flush() {
-	if p.fed {
-		p.fed = false
+	if p.fed > 0 {
+		p.fed = 0
 		p.rtmp.conn.loop.wakeStream(p.pub.Stream)
 	}
 }

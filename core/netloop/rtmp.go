@@ -69,8 +69,8 @@ func (h *rtmpConn) run() {
 	}
 	h.answer()
 	if p := h.publisher; p != nil {
-		p.flush()
 		h.conn.loop.gather(p)
+		p.flush()
 	}
 	h.watchPhase()
 }

@@ -13,9 +13,9 @@ import (
 type Settings struct {
 	Limits  Limits
 	Viewers Viewers
-	// ReadWindowMax is about how long what a publisher sends may wait for more
-	// of it, on a loop with thousands of reads a second: half as long again and
-	// a sweep at most; 0: it does not.
+	// ReadWindowMax is the time in which each publisher has its turn to be read,
+	// on a loop with thousands of messages a second; 0: all are read as
+	// something comes.
 	ReadWindowMax time.Duration
 	// NamePattern is what each segment of an app and a name must match.
 	NamePattern *regexp.Regexp
