@@ -30,6 +30,15 @@ func (s *server) capturing(t *testing.T, protocol, path string, limit time.Durat
 	return c
 }
 
+// awaiting is capturing, and returns when the server has the viewer.
+func (s *server) awaiting(t *testing.T, protocol, path string, limit time.Duration) *capture {
+	t.Helper()
+	before := s.connected(t, path)
+	c := s.capturing(t, protocol, path, limit)
+	eventually(t, "the viewer waits", func() bool { return s.connected(t, path) > before })
+	return c
+}
+
 // end waits for the clean end and returns the tags.
 func (c *capture) end(t *testing.T) []tag {
 	t.Helper()

@@ -96,14 +96,11 @@ func TestTrackAppears(t *testing.T) {
 	p := srv.publish(t, "live/x")
 	silent := slices.DeleteFunc(firstSeconds(all, 4), func(g tag) bool { return g.kind == audioTag && (g.isConfig() || g.ts < 3000) })
 	tags := slices.Insert(silent, slices.IndexFunc(silent, tag.isAudio), all[slices.IndexFunc(all, isAudioConfig)])
-	publish := startFeedOnce(p, tags, 0)
-	done := make(chan struct{})
-	go func() { defer close(done); publish() }()
-	t.Cleanup(func() { <-done })
-
+	feed := feedUntil(t, p, tags, 3000)
 	srv.waitStreamThat(t, "live/x", "has frames", func(s *streamInfo) bool { return s.FramesIn > 10 })
 	v := srv.watch(t, "http-flv", "live/x", nil)
 	var meta amfObject
+	feed.release()
 	nextThat(t, v, "audio", func(g tag) bool {
 		if m, is := g.metadata(); is {
 			meta = m

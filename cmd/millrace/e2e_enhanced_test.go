@@ -59,15 +59,7 @@ func (s *server) passOn(t *testing.T, path string, tags []tag, look func(*stream
 	for _, protocol := range protocols {
 		captures = append(captures, s.capturing(t, protocol, path, 2*patience))
 	}
-	eventually(t, "the viewers wait", func() bool {
-		n := 0
-		for _, c := range s.allClients(t) {
-			if c.App+"/"+c.Name == bare {
-				n++
-			}
-		}
-		return n >= len(captures)
-	})
+	eventually(t, "the viewers wait", func() bool { return s.connected(t, path) >= len(captures) })
 	p := s.publish(t, bare)
 	done := make(chan struct{})
 	go func() { defer close(done); startFeedOnce(p, tags, 0)() }()

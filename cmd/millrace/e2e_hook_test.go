@@ -29,7 +29,8 @@ func startHooked(t *testing.T, script string, overrides conf) *hooked {
 	return startHookedBy(t, func(t *testing.T, c conf) *server { return startServer(t, c) }, script, overrides)
 }
 
-// startHookedBy is startHooked with another way to start.
+// startHookedBy is startHooked with another way to start. A call of a hook has
+// the time that a busy machine takes.
 func startHookedBy(t *testing.T, start func(*testing.T, conf) *server, script string, overrides conf) *hooked {
 	t.Helper()
 	dir := t.TempDir()
@@ -38,6 +39,7 @@ func startHookedBy(t *testing.T, start func(*testing.T, conf) *server, script st
 	c := conf{
 		"hooks.scripts": strconv.Quote(h.script), "hooks.call_log": strconv.Quote(h.calls),
 		"server.data_dir": strconv.Quote(h.data), "server.state_dir": strconv.Quote(filepath.Join(dir, "state")),
+		"hooks.timeout": `"30s"`, "hooks.queue_timeout": `"30s"`,
 	}
 	c["hooks.scripts"] = "[" + c["hooks.scripts"] + "]"
 	for k, v := range overrides {

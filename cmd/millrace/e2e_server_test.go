@@ -29,13 +29,17 @@ type server struct {
 	killed bool   // by the test
 }
 
-// baseConf listens on free loopback ports and ends soon.
+// baseConf listens on free loopback ports. Clients on a busy machine start late
+// and read late: tests of limits say which they want.
 func baseConf() conf {
 	return conf{
 		"rtmp.listen":             `["127.0.0.1:0"]`,
 		"http.listen":             `["127.0.0.1:0"]`,
 		"admin.listen":            `"127.0.0.1:0"`,
-		"server.shutdown_timeout": `"5s"`,
+		"server.shutdown_timeout": `"30s"`,
+		"stream.play_wait":        `"1m"`, "stream.max_lag": `"15s"`,
+		"limits.handshake_timeout": `"1m"`, "limits.connect_timeout": `"1m"`, "limits.publish_timeout": `"1m"`,
+		"limits.request_header_timeout": `"1m"`, "limits.publish_idle_timeout": `"3m"`,
 		// Tests of plugins say which they want.
 		"plugins.flv.enabled": "false", "plugins.mp4.enabled": "false", "plugins.hls.enabled": "false",
 		"plugins.flv.limits.nice": "0", "plugins.mp4.limits.nice": "0", "plugins.hls.limits.nice": "0",
@@ -161,7 +165,7 @@ func (s *server) stop(t *testing.T) {
 	select {
 	case <-s.done:
 		s.checkEnd(t)
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * patience):
 		t.Errorf("the server did not stop on SIGTERM")
 		s.signal(syscall.SIGQUIT)
 	}

@@ -20,7 +20,7 @@ func TestSettings(t *testing.T) {
 		"large chunks":       {"rtmp.chunk_size": "1000000"},
 		"no low-water mark":  {"limits.notsent_lowat": `"0"`},
 		"smallest watermark": {"limits.notsent_lowat": `"1KiB"`},
-		"short ring":         {"stream.ring_time": `"1s"`, "stream.max_lag": `"1s"`},
+		"short ring":         {"stream.ring_time": `"4s"`, "stream.max_lag": `"4s"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -28,7 +28,7 @@ func TestSettings(t *testing.T) {
 			p := srv.publish(t, "live/x")
 			var captures []*capture
 			for _, protocol := range protocols {
-				captures = append(captures, srv.capturing(t, protocol, "live/x", patience))
+				captures = append(captures, srv.capturing(t, protocol, "live/x", 2*patience))
 			}
 			eventually(t, "the viewers wait", func() bool { return len(srv.allClients(t)) > len(protocols) })
 			startFeedOnce(p, tags, 0)()
