@@ -42,16 +42,25 @@ func baseConf() conf {
 		"limits.request_header_timeout": `"1m"`, "limits.publish_idle_timeout": `"3m"`,
 		// Tests of plugins say which they want.
 		"plugins.flv.enabled": "false", "plugins.mp4.enabled": "false", "plugins.hls.enabled": "false",
-		"plugins.flv.limits.nice": "0", "plugins.mp4.limits.nice": "0", "plugins.hls.limits.nice": "0",
 	}
 }
 
-// notNiced has plugins run like everything else: niced, as they are by default,
-// they would starve behind the tests of other packages.
-func (c conf) notNiced() {
+// patientWithPlugins has plugins run like everything else, and takes its time
+// with them: niced, as they are by default, they would starve behind the tests
+// of other packages.
+func (c conf) patientWithPlugins() {
 	for key := range maps.Clone(c) {
-		if table, ok := strings.CutSuffix(key, ".command"); ok && c[table+".limits.nice"] == "" {
-			c[table+".limits.nice"] = "0"
+		table, own := strings.CutSuffix(key, ".command")
+		if !own {
+			table, own = strings.CutSuffix(key, ".enabled")
+		}
+		if !own || !strings.HasPrefix(table, "plugins.") {
+			continue
+		}
+		for name, value := range (conf{"limits.nice": "0", "start_timeout": `"1m"`, "stop_timeout": `"30s"`}) {
+			if key := table + "." + name; c[key] == "" {
+				c[key] = value
+			}
 		}
 	}
 }
@@ -71,7 +80,7 @@ func startServerAs(t *testing.T, cmd *exec.Cmd, overrides conf) *server {
 	t.Helper()
 	c := baseConf()
 	maps.Copy(c, overrides)
-	c.notNiced()
+	c.patientWithPlugins()
 	file := filepath.Join(t.TempDir(), "millrace.toml")
 	writeFile(t, file, c.toml())
 	cmd.Args = append(cmd.Args, "serve", "-c", file)

@@ -254,7 +254,6 @@ func TestReloadOfCertificates(t *testing.T) {
 // TestCheckCertificates has the checker say what is wrong with them.
 func TestCheckCertificates(t *testing.T) {
 	t.Parallel()
-	needPlugins(t)
 	dir := t.TempDir()
 	good, other, old := issue(t, dir, "good", time.Hour, "a"), issue(t, dir, "other", time.Hour, "b"), issue(t, dir, "old", -time.Hour, "c")
 	for _, c := range []struct {
