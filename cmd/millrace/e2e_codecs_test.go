@@ -152,12 +152,8 @@ func isAudioConfig(g tag) bool { return g.kind == audioTag && g.isConfig() }
 func TestFirstViewerHearsOfBothTracks(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
-	var captures []*capture
 	file := source(t, "small")
-	for _, protocol := range protocols {
-		captures = append(captures, srv.capturing(t, protocol, "live/x", 2*patience))
-	}
-	eventually(t, "the viewers wait", func() bool { return len(srv.allClients(t)) == len(protocols) })
+	captures := srv.awaitingAll(t, protocols, "live/x")
 	publishOnce(t, srv.rtmpURL("live/x"), file, []string{"-t", "3"}, nil).succeed(t)
 	for _, c := range captures {
 		var meta amfObject
@@ -182,10 +178,7 @@ func TestOtherCodecs(t *testing.T) {
 			path := "live/" + name
 			file, tags := source(t, name), sourceTags(t, name)
 			want := decoded(t, file, "va")
-			var captures []*capture
-			for _, protocol := range protocols {
-				captures = append(captures, srv.capturing(t, protocol, path, 2*patience))
-			}
+			captures := srv.awaitingAll(t, protocols, path)
 			decoder := decode(t, srv.flvURL(path), "va")
 			pub := publishOnce(t, srv.rtmpURL(path), file, nil, nil)
 			info := srv.waitStreamThat(t, path, "has frames", func(s *streamInfo) bool { return s.FramesIn > 50 })

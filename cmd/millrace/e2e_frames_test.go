@@ -19,11 +19,7 @@ func TestOddFrames(t *testing.T) {
 			t.Parallel()
 			srv := startServer(t, c)
 			p := srv.publish(t, "live/x")
-			var captures []*capture
-			for _, protocol := range protocols {
-				captures = append(captures, srv.capturing(t, protocol, "live/x", 2*patience))
-			}
-			eventually(t, "the viewers wait", func() bool { return len(srv.allClients(t)) > len(protocols) })
+			captures := srv.awaitingAll(t, protocols, "live/x")
 			sent := oddFrames(sourceTags(t, "small"))
 			startFeedOnce(p, sent, 0)()
 			if p.isGone() {

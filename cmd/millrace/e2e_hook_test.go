@@ -188,16 +188,7 @@ func TestHookRefuses(t *testing.T) {
   return true
 end`, withPlugin(t, "flv", "millrace-flv-recorder", conf{"plugin_socket.path": strconv.Quote(socket), "plugin_socket.token": `"sesame"`, "stream.play_wait": `"2s"`}))
 	srv.waitLog(t, map[string]string{"msg": "plugin is running"})
-	events := curlSocket(t, socket, "/events?names=on_stream_start,on_unpublish,on_codec")
-	out, err := events.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := events.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { events.Process.Kill(); events.Wait() })
-	lines := bufio.NewScanner(out)
+	lines := socketEvents(t, socket, "on_stream_start,on_unpublish,on_codec")
 
 	waits := srv.capturing(t, "http-flv", "live/x", patience)
 	srv.refusedPublish(t, "live/x?key=bad", "no key, no stream")

@@ -135,15 +135,10 @@ func TestConfigurationChanges(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
 	small, av := firstSeconds(sourceTags(t, "small"), 2), firstSeconds(sourceTags(t, "av"), 6)
-	var captures []*capture
-	for _, protocol := range protocols {
-		captures = append(captures, srv.awaiting(t, protocol, "live/x", 4*patience))
-	}
+	captures := srv.awaitingAll(t, protocols, "live/x")
 	feed := feedUntil(t, srv.publish(t, "live/x"), append(small, later(av, 2000)...), 7000)
 	srv.waitStreamThat(t, "live/x", "is larger", func(s *streamInfo) bool { return s.Video.Width == 480 })
-	for _, protocol := range protocols {
-		captures = append(captures, srv.awaiting(t, protocol, "live/x", 4*patience))
-	}
+	captures = append(captures, srv.awaitingAll(t, protocols, "live/x")...)
 	feed.end()
 	for i, c := range captures {
 		wantConfigurations(t, c, i < len(protocols), configOf(small), configOf(av), digests(t, "av"))

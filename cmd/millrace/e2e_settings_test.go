@@ -26,11 +26,7 @@ func TestSettings(t *testing.T) {
 			t.Parallel()
 			srv := startServer(t, c)
 			p := srv.publish(t, "live/x")
-			var captures []*capture
-			for _, protocol := range protocols {
-				captures = append(captures, srv.capturing(t, protocol, "live/x", 2*patience))
-			}
-			eventually(t, "the viewers wait", func() bool { return len(srv.allClients(t)) > len(protocols) })
+			captures := srv.awaitingAll(t, protocols, "live/x")
 			startFeedOnce(p, tags, 0)()
 			for _, c := range captures {
 				sameTags(t, c.end(t), tags)

@@ -93,11 +93,7 @@ func TestTLSFidelity(t *testing.T) {
 	tags := firstSeconds(sourceTags(t, "av"), 6)
 	srv := startSecure(t, nil)
 	p := srv.publish(t, "live/x")
-	var captures []*capture
-	for _, protocol := range append(slices.Clone(protocols), "http2") {
-		captures = append(captures, srv.capturing(t, protocol, "live/x", 2*patience))
-	}
-	eventually(t, "the viewers wait", func() bool { return len(srv.allClients(t)) > len(captures) })
+	captures := srv.awaitingAll(t, append(slices.Clone(protocols), "http2"), "live/x")
 	startFeedOnce(p, tags, 0)()
 	for _, c := range captures {
 		sameTags(t, c.end(t), tags)
@@ -110,11 +106,7 @@ func TestTLSGoodbye(t *testing.T) {
 	srv := startSecure(t, nil)
 	srv.feed(t, "live/x", sourceTags(t, "av"))
 	srv.waitStream(t, "live/x")
-	var captures []*capture
-	for _, protocol := range append(slices.Clone(protocols), "http2") {
-		captures = append(captures, srv.capturing(t, protocol, "live/x", patience))
-	}
-	eventually(t, "all watch", func() bool { return len(srv.clients(t, "player")) == len(captures) })
+	captures := srv.awaitingAll(t, append(slices.Clone(protocols), "http2"), "live/x")
 	srv.signal(syscall.SIGTERM)
 	for _, c := range captures {
 		<-c.done
