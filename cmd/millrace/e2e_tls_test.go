@@ -159,6 +159,7 @@ type h2Viewer struct {
 func watchHTTP2(addr, path string) (*h2Viewer, error) {
 	client := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}, // or who reads nothing takes 4 MiB
 	}}
 	ctx, cancel := context.WithCancel(context.Background())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, secureURL("https", addr, path), nil)
