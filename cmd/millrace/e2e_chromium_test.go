@@ -59,13 +59,15 @@ func TestChromiumCatchesUp(t *testing.T) {
 		by     string
 	}{{3, "fastest > 1 && leaps == 0"}, {8, "leaps > 0"}} {
 		// A browser that stands still meanwhile is further behind than it was put.
-		eventually(t, c.by, func() bool {
+		if poll(4*patience, func() bool {
 			waitPicture(t, ctx, near)
 			if err := chromedp.Run(ctx, chromedp.Evaluate(fmt.Sprintf(fallBehind, c.behind), nil)); err != nil {
 				t.Fatal(err)
 			}
 			return poll(patience/3, func() bool { return evaluate[bool](t, ctx, c.by) }) == nil
-		})
+		}) != nil {
+			t.Fatalf("%v s behind, it is never so: %s", c.behind, c.by)
+		}
 		waitPicture(t, ctx, near)
 	}
 	var shown string

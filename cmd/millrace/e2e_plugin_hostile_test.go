@@ -24,8 +24,8 @@ var hostileModes = []struct {
 	{mode: plugintest.ModeCrashAlways}, // at a frame
 	{mode: plugintest.ModeStuck},
 	{mode: plugintest.ModeDeaf},
-	{mode: plugintest.ModeFloodLog, more: conf{"limits.nice": "19"}},
-	{mode: plugintest.ModeFloodEvents, more: conf{"limits.nice": "19"}},
+	{mode: plugintest.ModeFloodLog, more: conf{"limits.nice": "10"}},
+	{mode: plugintest.ModeFloodEvents, more: conf{"limits.nice": "10"}},
 }
 
 // hostilePlugins has a table for each, all of them this test's own program.
