@@ -27,7 +27,7 @@ import (
 	"github.com/millrace/millrace/core/stream"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func TestMain(m *testing.M) {
 	// gnet's pool of goroutines is global and lets its workers idle.

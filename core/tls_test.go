@@ -131,7 +131,7 @@ func (r *running) put(path string) {
 // TestMaxDurationOverHTTP2 ends a viewer whose connection has had its time.
 func TestMaxDurationOverHTTP2(t *testing.T) {
 	t.Parallel()
-	d := &doorkeeper{v: event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 500 * time.Millisecond}}}
+	d := &doorkeeper{v: event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 3 * time.Second}}}
 	r := run(t, secured(t), func(o *Options) { o.Hooks = d })
 	r.publish(stream.Key{App: "live", Name: "cam"})
 	if code, body := r.get(r.browser(2), "/live/cam.flv"); code != http.StatusOK || len(body) < 13 {

@@ -39,7 +39,7 @@ func pluginProblems(ctx context.Context, c conf.Config) conf.Problems {
 // withCheckHost calls f with a host that has folders of its own: a check
 // changes nothing.
 func withCheckHost(f func(*host.Host)) (err error) {
-	dir, err := os.MkdirTemp("", "millrace-check-")
+	dir, err := os.MkdirTemp(shortTemp(), "millrace-check-")
 	if err != nil {
 		return fmt.Errorf("make folder for the check: %w", err)
 	}

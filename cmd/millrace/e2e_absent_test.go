@@ -67,11 +67,7 @@ func viewerFirst(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, conf{"stream.play_wait": `"30s"`})
 	tags := sourceTags(t, "small")
-	var captures []*capture
-	for _, protocol := range protocols {
-		captures = append(captures, srv.capturing(t, protocol, "live/x", 2*patience))
-	}
-	eventually(t, "the viewers wait", func() bool { return len(srv.allClients(t)) == len(protocols) })
+	captures := srv.awaitingAll(t, protocols, "live/x")
 	p := srv.publish(t, "live/x")
 	startFeedOnce(p, firstSeconds(tags, 3), 0)()
 	for _, c := range captures {

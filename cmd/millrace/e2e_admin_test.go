@@ -122,6 +122,18 @@ func (s *server) allClients(t *testing.T) []clientInfo {
 	return all.Clients
 }
 
+// connected counts those who publish a stream, watch it or wait for it.
+func (s *server) connected(t *testing.T, path string) (n int) {
+	t.Helper()
+	path, _, _ = strings.Cut(path, "?")
+	for _, c := range s.allClients(t) {
+		if c.App+"/"+c.Name == path {
+			n++
+		}
+	}
+	return n
+}
+
 // clients returns the connections of a role.
 func (s *server) clients(t *testing.T, role string) []clientInfo {
 	t.Helper()

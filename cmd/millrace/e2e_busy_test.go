@@ -20,7 +20,7 @@ func TestBusyAuto(t *testing.T) {
 
 func busyOtherKey(t *testing.T) {
 	t.Parallel()
-	srv := startServer(t, nil)
+	srv := startServer(t, conf{"stream.busy_silence": `"10m"`})
 	publishLoop(t, srv.rtmpURL("live/x?key=a"), source(t, "small"))
 	before := srv.waitStream(t, "live/x")
 	v := srv.watch(t, "rtmp", "live/x", nil)

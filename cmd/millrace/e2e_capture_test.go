@@ -30,6 +30,23 @@ func (s *server) capturing(t *testing.T, protocol, path string, limit time.Durat
 	return c
 }
 
+// awaiting is capturing, and returns when the server has the viewer.
+func (s *server) awaiting(t *testing.T, protocol, path string) *capture {
+	t.Helper()
+	return s.awaitingAll(t, []string{protocol}, path)[0]
+}
+
+// awaitingAll is awaiting over each of some protocols.
+func (s *server) awaitingAll(t *testing.T, protocols []string, path string) (all []*capture) {
+	t.Helper()
+	before := s.connected(t, path)
+	for _, protocol := range protocols {
+		all = append(all, s.capturing(t, protocol, path, 4*patience))
+	}
+	eventually(t, "the viewers wait", func() bool { return s.connected(t, path) >= before+len(all) })
+	return all
+}
+
 // end waits for the clean end and returns the tags.
 func (c *capture) end(t *testing.T) []tag {
 	t.Helper()

@@ -7,42 +7,11 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
-
-// buildPlugins builds the three recorders beside the server, once.
-var buildPlugins = sync.OnceValue(func() error {
-	beside := filepath.Dir(world.bin)
-	args := []string{"build", "-o", beside + "/"}
-	if raceEnabled {
-		args = append(args, "-race")
-	}
-	missing := false
-	for _, name := range []string{"millrace-flv-recorder", "millrace-fmp4", "millrace-hls"} {
-		if _, err := os.Stat(filepath.Join(beside, name)); err != nil {
-			args, missing = append(args, "../"+name), true
-		}
-	}
-	if !missing {
-		return nil
-	}
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("build the plugins: %w\n%s", err, out)
-	}
-	return nil
-})
-
-func needPlugins(t *testing.T) {
-	t.Helper()
-	if err := buildPlugins(); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // cli runs millrace in dir, and returns its exit status, stdout and stderr.
 func cli(t *testing.T, dir string, args ...string) (status int, stdout, stderr string) {
@@ -65,7 +34,6 @@ type operator struct {
 // allowed.
 func startOperated(t *testing.T, overrides conf) *operator {
 	t.Helper()
-	needPlugins(t)
 	c := conf{"plugins.flv.enabled": "true", "admin.token": `"sesame"`}
 	maps.Copy(c, overrides)
 	srv := startServer(t, c)
@@ -302,7 +270,6 @@ func TestPluginOfAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root may start programs of other users")
 	}
-	needPlugins(t)
 	// The shared folder is root's alone.
 	dir, err := os.MkdirTemp("", "mr-user")
 	if err != nil {
@@ -338,7 +305,6 @@ func TestPluginOfAnotherUser(t *testing.T) {
 // configuration's own keys.
 func TestCheckNamesLines(t *testing.T) {
 	t.Parallel()
-	needPlugins(t)
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "bad.lua"), "function on_publish()\n return tru = 1\nend\n")
 	writeFile(t, filepath.Join(dir, "c.toml"), `[hooks]

@@ -96,14 +96,11 @@ func TestTrackAppears(t *testing.T) {
 	p := srv.publish(t, "live/x")
 	silent := slices.DeleteFunc(firstSeconds(all, 4), func(g tag) bool { return g.kind == audioTag && (g.isConfig() || g.ts < 3000) })
 	tags := slices.Insert(silent, slices.IndexFunc(silent, tag.isAudio), all[slices.IndexFunc(all, isAudioConfig)])
-	publish := startFeedOnce(p, tags, 0)
-	done := make(chan struct{})
-	go func() { defer close(done); publish() }()
-	t.Cleanup(func() { <-done })
-
+	feed := feedUntil(t, p, tags, 3000)
 	srv.waitStreamThat(t, "live/x", "has frames", func(s *streamInfo) bool { return s.FramesIn > 10 })
 	v := srv.watch(t, "http-flv", "live/x", nil)
 	var meta amfObject
+	feed.release()
 	nextThat(t, v, "audio", func(g tag) bool {
 		if m, is := g.metadata(); is {
 			meta = m
@@ -155,12 +152,8 @@ func isAudioConfig(g tag) bool { return g.kind == audioTag && g.isConfig() }
 func TestFirstViewerHearsOfBothTracks(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
-	var captures []*capture
 	file := source(t, "small")
-	for _, protocol := range protocols {
-		captures = append(captures, srv.capturing(t, protocol, "live/x", 2*patience))
-	}
-	eventually(t, "the viewers wait", func() bool { return len(srv.allClients(t)) == len(protocols) })
+	captures := srv.awaitingAll(t, protocols, "live/x")
 	publishOnce(t, srv.rtmpURL("live/x"), file, []string{"-t", "3"}, nil).succeed(t)
 	for _, c := range captures {
 		var meta amfObject
@@ -185,10 +178,7 @@ func TestOtherCodecs(t *testing.T) {
 			path := "live/" + name
 			file, tags := source(t, name), sourceTags(t, name)
 			want := decoded(t, file, "va")
-			var captures []*capture
-			for _, protocol := range protocols {
-				captures = append(captures, srv.capturing(t, protocol, path, 2*patience))
-			}
+			captures := srv.awaitingAll(t, protocols, path)
 			decoder := decode(t, srv.flvURL(path), "va")
 			pub := publishOnce(t, srv.rtmpURL(path), file, nil, nil)
 			info := srv.waitStreamThat(t, path, "has frames", func(s *streamInfo) bool { return s.FramesIn > 50 })

@@ -54,20 +54,8 @@ func TestEnhancedCodecs(t *testing.T) {
 // protocol. look is told of the stream while it runs.
 func (s *server) passOn(t *testing.T, path string, tags []tag, look func(*streamInfo)) map[string][]tag {
 	t.Helper()
-	var captures []*capture
+	captures := s.awaitingAll(t, protocols, path)
 	bare, _, _ := strings.Cut(path, "?")
-	for _, protocol := range protocols {
-		captures = append(captures, s.capturing(t, protocol, path, 2*patience))
-	}
-	eventually(t, "the viewers wait", func() bool {
-		n := 0
-		for _, c := range s.allClients(t) {
-			if c.App+"/"+c.Name == bare {
-				n++
-			}
-		}
-		return n >= len(captures)
-	})
 	p := s.publish(t, bare)
 	done := make(chan struct{})
 	go func() { defer close(done); startFeedOnce(p, tags, 0)() }()

@@ -40,7 +40,7 @@ func (f *follower) run(s *server, path string, media []tag) error {
 		return err
 	}
 	defer v.Close()
-	_ = v.SetReadDeadline(time.Now().Add(ms(media[len(media)-1].ts) + 2*patience))
+	_ = v.SetReadDeadline(time.Now().Add(ms(media[len(media)-1].ts) + 10*patience))
 	var base uint32
 	for n := 0; ; {
 		g, err := v.next()

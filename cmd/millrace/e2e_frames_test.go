@@ -12,18 +12,14 @@ import (
 func TestOddFrames(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]conf{
-		"usual chunks": {"stream.max_lag": `"14s"`},
-		"small chunks": {"stream.max_lag": `"14s"`, "rtmp.chunk_size": "128"},
+		"usual chunks": nil,
+		"small chunks": {"rtmp.chunk_size": "128"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := startServer(t, c)
 			p := srv.publish(t, "live/x")
-			var captures []*capture
-			for _, protocol := range protocols {
-				captures = append(captures, srv.capturing(t, protocol, "live/x", patience))
-			}
-			eventually(t, "the viewers wait", func() bool { return len(srv.allClients(t)) > len(protocols) })
+			captures := srv.awaitingAll(t, protocols, "live/x")
 			sent := oddFrames(sourceTags(t, "small"))
 			startFeedOnce(p, sent, 0)()
 			if p.isGone() {

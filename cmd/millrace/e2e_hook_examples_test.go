@@ -42,7 +42,7 @@ func TestExampleHTTPAuth(t *testing.T) {
 	}))
 	t.Cleanup(auth.Close)
 	host := strings.TrimPrefix(auth.URL, "http://")
-	srv := startHooked(t, example(t, "http_auth.lua", "http://127.0.0.1:8000", auth.URL), conf{"hooks.http_allow": `["` + host + `"]`, "stream.play_wait": `"0s"`})
+	srv := startHooked(t, example(t, "http_auth.lua", "http://127.0.0.1:8000", auth.URL, "timeout = 0.4", "timeout = 20"), conf{"hooks.http_allow": `["` + host + `"]`, "stream.play_wait": `"0s"`})
 	srv.refusedPublish(t, "live/x?key=bad", "refused by the auth server")
 	srv.feed(t, "live/x?key=good", sourceTags(t, "av"))
 	srv.publish(t, "live/y?key=rename")
@@ -75,11 +75,11 @@ func TestExampleHMAC(t *testing.T) {
 	}
 	srv.refusedPublish(t, "live/x", "this needs a signed link")
 	srv.refusedPublish(t, link(-time.Minute, "live/x"), "the link has expired")
-	srv.refusedPublish(t, link(time.Minute, "live/y"), "the signature is wrong")
-	srv.feed(t, link(time.Minute, "live/x"), sourceTags(t, "av"))
+	srv.refusedPublish(t, link(time.Hour, "live/y"), "the signature is wrong")
+	srv.feed(t, link(time.Hour, "live/x"), sourceTags(t, "av"))
 	for _, protocol := range protocols {
 		srv.refusedWatch(t, "live/x", protocol)
-		nextThat(t, srv.watch(t, protocol, link(time.Minute, "live/x"), nil), "a keyframe", tag.isKeyframe)
+		nextThat(t, srv.watch(t, protocol, link(time.Hour, "live/x"), nil), "a keyframe", tag.isKeyframe)
 	}
 }
 

@@ -157,13 +157,9 @@ function on_stop(v) end`, withPlugin(t, "hls", "millrace-hls", nil))
 			if n := srv.plays(t) - before; n != 1 {
 				t.Errorf("on_play ran %d times", n)
 			}
-			found := false
-			for _, v := range srv.clients(t, "player") {
-				found = found || v.Protocol == c.protocol && v.BytesOut > 10_000
-			}
-			if !found {
-				t.Errorf("no such viewer among %+v", srv.clients(t, "player"))
-			}
+			eventually(t, "there is a viewer over "+c.protocol, func() bool {
+				return slices.ContainsFunc(srv.clients(t, "player"), func(v clientInfo) bool { return v.Protocol == c.protocol && v.BytesOut > 10_000 })
+			})
 		})
 	}
 }
@@ -189,7 +185,7 @@ func (h *hooked) plays(t *testing.T) (n int) {
 // streams and files.
 func TestHookRates(t *testing.T) {
 	t.Parallel()
-	const rate, burst, seconds = 8 << 10, 64 << 10, 3
+	const rate, burst, seconds = 8 << 10, 64 << 10, 12
 	srv := startHookedBy(t, startSecure, `
 function on_connect(c)
   if c.user_agent == "slow" then return { limits = { rate = "8k" } } end

@@ -81,7 +81,7 @@ func TestExampleJWT(t *testing.T) {
 	srv := startHooked(t, example(t, "jwt.lua"), conf{"stream.play_wait": `"0s"`})
 	sign := func(method jwt.SigningMethod, key any, more jwt.MapClaims) string {
 		claims := jwt.MapClaims{
-			"aud": "millrace", "sub": "ann", "exp": time.Now().Add(time.Minute).Unix(),
+			"aud": "millrace", "sub": "ann", "exp": time.Now().Add(time.Hour).Unix(),
 			"streams": []string{"live/*"}, "publish": []string{"live/x"},
 		}
 		for name, value := range more {
@@ -240,7 +240,7 @@ func TestExampleRecordWebhook(t *testing.T) {
 	t.Cleanup(server.Close)
 	c := conf{"hooks.http_allow": strconv.Quote(strings.TrimPrefix(server.URL, "http://"))}
 	c["hooks.http_allow"] = "[" + c["hooks.http_allow"] + "]"
-	srv := startHooked(t, example(t, "record_webhook.lua", "http://127.0.0.1:8000", server.URL), withPlugin(t, "flv", "millrace-flv-recorder", c))
+	srv := startHooked(t, example(t, "record_webhook.lua", "http://127.0.0.1:8000", server.URL, "timeout = 0.15", "timeout = 20"), withPlugin(t, "flv", "millrace-flv-recorder", c))
 	srv.waitLog(t, map[string]string{"msg": "plugin is running"})
 	f := srv.feed(t, "live/x", sourceTags(t, "av"))
 	eventually(t, "a recording", func() bool { return len(files(t, srv.data)) > 0 })

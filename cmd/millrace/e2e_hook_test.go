@@ -29,7 +29,8 @@ func startHooked(t *testing.T, script string, overrides conf) *hooked {
 	return startHookedBy(t, func(t *testing.T, c conf) *server { return startServer(t, c) }, script, overrides)
 }
 
-// startHookedBy is startHooked with another way to start.
+// startHookedBy is startHooked with another way to start. A call of a hook has
+// the time that a busy machine takes.
 func startHookedBy(t *testing.T, start func(*testing.T, conf) *server, script string, overrides conf) *hooked {
 	t.Helper()
 	dir := t.TempDir()
@@ -38,6 +39,7 @@ func startHookedBy(t *testing.T, start func(*testing.T, conf) *server, script st
 	c := conf{
 		"hooks.scripts": strconv.Quote(h.script), "hooks.call_log": strconv.Quote(h.calls),
 		"server.data_dir": strconv.Quote(h.data), "server.state_dir": strconv.Quote(filepath.Join(dir, "state")),
+		"hooks.timeout": `"30s"`, "hooks.queue_timeout": `"30s"`,
 	}
 	c["hooks.scripts"] = "[" + c["hooks.scripts"] + "]"
 	for k, v := range overrides {
@@ -186,16 +188,7 @@ func TestHookRefuses(t *testing.T) {
   return true
 end`, withPlugin(t, "flv", "millrace-flv-recorder", conf{"plugin_socket.path": strconv.Quote(socket), "plugin_socket.token": `"sesame"`, "stream.play_wait": `"2s"`}))
 	srv.waitLog(t, map[string]string{"msg": "plugin is running"})
-	events := curlSocket(t, socket, "/events?names=on_stream_start,on_unpublish,on_codec")
-	out, err := events.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := events.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { events.Process.Kill(); events.Wait() })
-	lines := bufio.NewScanner(out)
+	lines := socketEvents(t, socket, "on_stream_start,on_unpublish,on_codec")
 
 	waits := srv.capturing(t, "http-flv", "live/x", patience)
 	srv.refusedPublish(t, "live/x?key=bad", "no key, no stream")

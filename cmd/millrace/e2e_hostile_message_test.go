@@ -182,9 +182,7 @@ func noAcknowledgements(t *testing.T, srv *server) {
 	}
 	reset(p)
 	v.acked = 1 << 60 // no acknowledgement is ever due
-	if o := checkOrder(t, readFor(t, v, 2*time.Second)); o.video < 25 {
-		t.Errorf("%d frames without acknowledgements", o.video)
-	}
+	checkOrder(t, readFrames(t, v, 75))
 	v.Close()
 	srv.waitGone(t, "live/noacks")
 }

@@ -14,8 +14,8 @@ import (
 func TestTimeLimits(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, conf{
-		"limits.handshake_timeout": `"700ms"`, "limits.connect_timeout": `"800ms"`, "limits.publish_timeout": `"900ms"`,
-		"limits.request_header_timeout": `"1s"`, "limits.idle_timeout": `"1100ms"`, "limits.publish_idle_timeout": `"1500ms"`,
+		"limits.handshake_timeout": `"4s"`, "limits.connect_timeout": `"4s"`, "limits.publish_timeout": `"4s"`,
+		"limits.request_header_timeout": `"4s"`, "limits.idle_timeout": `"4s"`, "limits.publish_idle_timeout": `"5s"`,
 		"stream.reconnect_grace": `"1s"`, "log.level": `"debug"`, // idle connections are worth no more
 	})
 	set := digests(t, "small")
@@ -103,7 +103,7 @@ func noMedia(t *testing.T, srv *server) {
 		if p.put(tag{kind: scriptTag, body: amfEncode("onMetaData", amfObject{"n": float64(n)})}) != nil || p.ping(n) != nil {
 			break
 		}
-		if n > 600 {
+		if n > 1200 {
 			t.Fatal("a publisher without media was not dropped")
 		}
 		time.Sleep(50 * time.Millisecond)

@@ -160,24 +160,15 @@ func leftovers() []string {
 
 // groupGone polls, because a killed process is there until init reaps it.
 func groupGone(group int) bool {
-	for range 100 {
-		if errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) {
-			return true
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	return false
+	return poll(patience, func() bool { return errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) }) == nil
 }
 
 // ownProcesses finds and kills processes that name the shared folder in their
 // command line, as all of Chromium's do, wherever they hide.
 func ownProcesses() []string {
 	var left []string
-	for range 100 {
-		if left = namingShared(); len(left) == 0 {
-			return nil
-		}
-		time.Sleep(20 * time.Millisecond)
+	if poll(patience, func() bool { left = namingShared(); return len(left) == 0 }) == nil {
+		return nil
 	}
 	for _, file := range left {
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {

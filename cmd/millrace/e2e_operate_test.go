@@ -17,7 +17,6 @@ import (
 // TestCommands runs what ends by itself.
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	needPlugins(t)
 	dir := t.TempDir()
 	good, bad := filepath.Join(dir, "good.toml"), filepath.Join(dir, "bad.toml")
 	writeFile(t, good, "[stream]\nmax_lag = \"3s\"\n")

@@ -35,13 +35,11 @@ func (v *rtmpViewer) say(t *testing.T, name string, args ...any) {
 	}
 }
 
-// without wants a second in which no tag is as forbidden.
+// without waits for a second in which no tag is as forbidden: some may be on
+// their way.
 func without(t *testing.T, v viewer, what string, forbidden func(tag) bool) {
 	t.Helper()
-	readFor(t, v, 500*time.Millisecond) // what was on its way
-	if slices.ContainsFunc(readFor(t, v, time.Second), forbidden) {
-		t.Errorf("%s still comes", what)
-	}
+	eventually(t, "no more "+what, func() bool { return !slices.ContainsFunc(readFor(t, v, time.Second), forbidden) })
 }
 
 func receiveVideo(t *testing.T, v *rtmpViewer) {
@@ -137,21 +135,11 @@ func TestConfigurationChanges(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
 	small, av := firstSeconds(sourceTags(t, "small"), 2), firstSeconds(sourceTags(t, "av"), 6)
-	p := srv.publish(t, "live/x")
-	var captures []*capture
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		startFeedOnce(p, append(small, later(av, 2000)...), 0)()
-	}()
-	t.Cleanup(func() { <-done })
-	for _, protocol := range protocols {
-		captures = append(captures, srv.capturing(t, protocol, "live/x", patience))
-	}
+	captures := srv.awaitingAll(t, protocols, "live/x")
+	feed := feedUntil(t, srv.publish(t, "live/x"), append(small, later(av, 2000)...), 7000)
 	srv.waitStreamThat(t, "live/x", "is larger", func(s *streamInfo) bool { return s.Video.Width == 480 })
-	for _, protocol := range protocols {
-		captures = append(captures, srv.capturing(t, protocol, "live/x", patience))
-	}
+	captures = append(captures, srv.awaitingAll(t, protocols, "live/x")...)
+	feed.end()
 	for i, c := range captures {
 		wantConfigurations(t, c, i < len(protocols), configOf(small), configOf(av), digests(t, "av"))
 	}

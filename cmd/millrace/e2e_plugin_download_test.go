@@ -17,13 +17,7 @@ func TestDownloadOverTheEnd(t *testing.T) {
 	dir := t.TempDir()
 	srv := startRecording(t, recording(dir, "flv"))
 	tags := firstSeconds(sourceTags(t, "small"), 4)
-	p := srv.publish(t, "live/x")
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		startFeedOnce(p, tags, 0)()
-	}()
-	t.Cleanup(func() { <-sent })
+	feed := feedUntil(t, srv.publish(t, "live/x"), tags, 3000)
 	var file string
 	eventually(t, "there is a file", func() bool {
 		_, list := ask(t, srv, "GET", "/records.json", nil)
@@ -41,8 +35,8 @@ func TestDownloadOverTheEnd(t *testing.T) {
 		return got
 	}
 	var begun []byte
-	eventually(t, "most is there", func() bool { begun = more(); return len(begun) > 150_000 })
-	<-sent
+	eventually(t, "most is there", func() bool { begun = more(); return len(begun) > 80_000 })
+	feed.end()
 	r := waitRecords(t, filepath.Join(dir, "data"), "live/x", 1, "flv")[0]
 	whole := more()
 	if !strings.HasPrefix(string(whole), string(begun)) || len(whole) == len(begun) {

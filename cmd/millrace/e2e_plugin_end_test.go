@@ -33,8 +33,7 @@ func TestPluginKilledAtTheEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.early(t)
-	<-r.sent
+	r.feed.end()
 	r.srv.waitGone(t, "live/x")
 	for _, name := range recorderNames {
 		if err := syscall.Kill(before[name].PID, syscall.SIGKILL); err != nil {

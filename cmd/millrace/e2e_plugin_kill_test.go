@@ -13,7 +13,7 @@ type recorded struct {
 	dir       string
 	tags      []tag
 	followers []*follower
-	sent      chan struct{} // closed at the publish's end
+	feed      *heldFeed // the last second waits for check
 }
 
 // startRecorded publishes some seconds in real time, once, to viewers who
@@ -24,19 +24,14 @@ func startRecorded(t *testing.T, c conf, dir string, viewers int, seconds uint32
 	if seconds > 20 {
 		name = "long"
 	}
-	r := &recorded{dir: dir, tags: firstSeconds(sourceTags(t, name), seconds), sent: make(chan struct{})}
+	r := &recorded{dir: dir, tags: firstSeconds(sourceTags(t, name), seconds)}
 	r.srv = startRecording(t, c)
 	media := mediaTags(r.tags)
 	for i := range viewers {
 		r.followers = append(r.followers, r.srv.follow(t, protocols[i%len(protocols)], "live/x", media))
 	}
 	eventually(t, "the viewers wait", func() bool { return r.srv.metric(t, "millrace_waiting_viewers") == float64(viewers) })
-	send := startFeedOnce(r.srv.publish(t, "live/x"), r.tags, 0)
-	go func() {
-		defer close(r.sent)
-		send()
-	}()
-	t.Cleanup(func() { <-r.sent })
+	r.feed = feedUntil(t, r.srv.publish(t, "live/x"), r.tags, 1000*(seconds-1))
 	r.srv.waitAttached(t, 1, recorderNames...)
 	return r
 }
@@ -54,21 +49,11 @@ func (r *recorded) arrived(t *testing.T, frames int) {
 	r.srv.waitStreamThat(t, "live/x", "has the frames", func(s *streamInfo) bool { return s.FramesIn >= int64(frames) })
 }
 
-// early fails a test whose publish ended before all was done to it that the
-// test is about.
-func (r *recorded) early(t *testing.T) {
-	t.Helper()
-	select {
-	case <-r.sent:
-		t.Fatal("the publish ended too early")
-	default:
-	}
-}
-
-// check wants every frame at every viewer and in every record.
+// check lets the publish end, and wants every frame at every viewer and in
+// every record.
 func (r *recorded) check(t *testing.T) {
 	t.Helper()
-	<-r.sent
+	r.feed.end()
 	for i, f := range r.followers {
 		if err := f.wait(); err != nil {
 			t.Errorf("viewer %d of %d, over %s: %v", i, len(r.followers), f.protocol, err)
@@ -114,7 +99,6 @@ func (r *recorded) killEach(t *testing.T, times, frames int) (slowest time.Durat
 			t.Errorf("%+v", after)
 		}
 	}
-	r.early(t)
 	r.check(t)
 	return slowest
 }
@@ -142,7 +126,6 @@ func (r *recorded) swapEach(t *testing.T, times, frames int) {
 		}
 		t.Logf("all three swapped in %v", time.Since(begin).Round(time.Millisecond))
 	}
-	r.early(t)
 	r.srv.waitAttached(t, 1, recorderNames...)
 	r.check(t)
 	for _, name := range recorderNames {

@@ -27,7 +27,7 @@ func TestRecordsNamed(t *testing.T) {
 	data := filepath.Join(dir, "data")
 	script := filepath.Join(dir, "names.lua")
 	writeFile(t, script, onRecord)
-	srv := startRecording(t, recording(dir, recorderNames...).and(conf{"hooks.scripts": `["` + script + `"]`}))
+	srv := startRecording(t, recording(dir, recorderNames...).and(conf{"hooks.scripts": `["` + script + `"]`, "hooks.timeout": `"5s"`}))
 	tags := firstSeconds(sourceTags(t, "small"), 2)
 	endless := srv.publish(t, "live/endless")
 	go startFeedOnce(endless, tags, 0)()

@@ -45,7 +45,9 @@ func TestShellRecorder(t *testing.T) {
 	}
 
 	tags := firstSeconds(sourceTags(t, "small"), 4)
-	startFeedOnce(srv.publish(t, "live/x"), tags, 0)()
+	feed := feedUntil(t, srv.publish(t, "live/x"), tags, 3000)
+	eventually(t, "the script records", func() bool { return len(files("x")) > 0 })
+	feed.end()
 	last := mediaTags(tags)[len(mediaTags(tags))-1].body
 	var got []tag
 	eventually(t, "the file is whole", func() bool {
@@ -73,19 +75,21 @@ func TestShellOfReadme(t *testing.T) {
 		t.Fatalf("the script is not where it was: %q", script)
 	}
 	srv, socket := socketServer(t)
-	p := srv.publish(t, "live/x")
 	tags := firstSeconds(sourceTags(t, "small"), 6)
-	done := make(chan struct{})
-	go func() { defer close(done); startFeedOnce(p, tags, 0)() }()
-	t.Cleanup(func() { <-done })
+	feed := feedUntil(t, srv.publish(t, "live/x"), tags, 5000)
 	srv.waitStream(t, "live/x")
 	cmd := exec.Command("bash", "-c", strings.ReplaceAll(script, usual, socket))
 	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "TOKEN=sesame")
 	startCommand(t, 3*time.Minute, cmd)
+	files := func() []string {
+		found, _ := filepath.Glob(filepath.Join(cmd.Dir, "live~x-*.flv"))
+		return found
+	}
+	eventually(t, "the script records", func() bool { return len(files()) > 0 })
+	feed.end()
 	var got []tag
 	eventually(t, "the file is whole", func() bool {
-		files, _ := filepath.Glob(filepath.Join(cmd.Dir, "live~x-*.flv"))
-		for _, file := range files {
+		for _, file := range files() {
 			data, _ := os.ReadFile(file)
 			got, _ = parseFLV(data)
 		}

@@ -23,17 +23,7 @@ func TestPluginSocket(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "s")
 	srv := startServer(t, conf{"plugin_socket.path": `"` + socket + `"`, "plugin_socket.token": `"sesame"`})
-	events := curlSocket(t, socket, "/events?names=on_stream_start,on_unpublish")
-	out, err := events.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := events.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { events.Process.Kill(); events.Wait() })
-	lines := bufio.NewScanner(out)
-	time.AfterFunc(2*time.Minute, func() { events.Process.Kill() })
+	lines := socketEvents(t, socket, "on_stream_start,on_unpublish")
 
 	file := source(t, "av")
 	pub := publishOnce(t, srv.rtmpURL("live/x"), file, nil, nil)
@@ -61,6 +51,27 @@ func TestPluginSocket(t *testing.T) {
 	if n := srv.metric(t, "millrace_feed_gaps_total"); n != 0 {
 		t.Errorf("%v gaps", n)
 	}
+}
+
+// socketEvents has curl read events, from when it returns.
+func socketEvents(t *testing.T, socket, names string) *bufio.Scanner {
+	t.Helper()
+	cmd := curlSocket(t, socket, "/events?names="+names)
+	cmd.Args = append(cmd.Args, "-i")
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	time.AfterFunc(4*patience, func() { cmd.Process.Kill() })
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || !strings.Contains(lines.Text(), " 200 ") {
+		t.Fatalf("no events: %q, %v", lines.Text(), lines.Err())
+	}
+	return lines
 }
 
 func curlSocket(t *testing.T, socket, path string) *exec.Cmd {

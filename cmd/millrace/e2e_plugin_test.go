@@ -68,6 +68,18 @@ func startRecording(t *testing.T, c conf) *server {
 	return srv
 }
 
+// TestLongTempFolder runs plugins where the system's folder for temporary files
+// has a path that is too long for sockets.
+func TestLongTempFolder(t *testing.T) {
+	t.Parallel()
+	temp := filepath.Join(t.TempDir(), strings.Repeat("x", 60))
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	srv := startServer(t, recording(t.TempDir(), recorderNames...), "TMPDIR="+temp)
+	srv.waitAttached(t, 0, recorderNames...)
+}
+
 // plugins are those that are enabled, by name.
 func (s *server) plugins(t *testing.T) map[string]pluginState {
 	t.Helper()

@@ -175,7 +175,11 @@ func eventually(t *testing.T, what string, ok func() bool) {
 var errNotInTime = errors.New("not in time")
 
 func poll(limit time.Duration, ok func() bool) error {
-	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	return pollEvery(10*time.Millisecond, limit, ok)
+}
+
+func pollEvery(pause, limit time.Duration, ok func() bool) error {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(pause) {
 		if ok() {
 			return nil
 		}

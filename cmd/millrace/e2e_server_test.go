@@ -29,25 +29,38 @@ type server struct {
 	killed bool   // by the test
 }
 
-// baseConf listens on free loopback ports and ends soon.
+// baseConf listens on free loopback ports. Clients on a busy machine start late
+// and read late: tests of limits say which they want.
 func baseConf() conf {
 	return conf{
 		"rtmp.listen":             `["127.0.0.1:0"]`,
 		"http.listen":             `["127.0.0.1:0"]`,
 		"admin.listen":            `"127.0.0.1:0"`,
-		"server.shutdown_timeout": `"5s"`,
+		"server.shutdown_timeout": `"30s"`,
+		"stream.play_wait":        `"1m"`, "stream.max_lag": `"15s"`,
+		"limits.handshake_timeout": `"1m"`, "limits.connect_timeout": `"1m"`, "limits.publish_timeout": `"1m"`,
+		"limits.request_header_timeout": `"1m"`, "limits.publish_idle_timeout": `"3m"`,
 		// Tests of plugins say which they want.
 		"plugins.flv.enabled": "false", "plugins.mp4.enabled": "false", "plugins.hls.enabled": "false",
-		"plugins.flv.limits.nice": "0", "plugins.mp4.limits.nice": "0", "plugins.hls.limits.nice": "0",
 	}
 }
 
-// notNiced has plugins run like everything else: niced, as they are by default,
-// they would starve behind the tests of other packages.
-func (c conf) notNiced() {
+// patientWithPlugins has plugins run like everything else, and takes its time
+// with them: niced, as they are by default, they would starve behind the tests
+// of other packages.
+func (c conf) patientWithPlugins() {
 	for key := range maps.Clone(c) {
-		if table, ok := strings.CutSuffix(key, ".command"); ok && c[table+".limits.nice"] == "" {
-			c[table+".limits.nice"] = "0"
+		table, own := strings.CutSuffix(key, ".command")
+		if !own {
+			table, own = strings.CutSuffix(key, ".enabled")
+		}
+		if !own || !strings.HasPrefix(table, "plugins.") {
+			continue
+		}
+		for name, value := range (conf{"limits.nice": "0", "start_timeout": `"1m"`, "stop_timeout": `"30s"`}) {
+			if key := table + "." + name; c[key] == "" {
+				c[key] = value
+			}
 		}
 	}
 }
@@ -67,7 +80,7 @@ func startServerAs(t *testing.T, cmd *exec.Cmd, overrides conf) *server {
 	t.Helper()
 	c := baseConf()
 	maps.Copy(c, overrides)
-	c.notNiced()
+	c.patientWithPlugins()
 	file := filepath.Join(t.TempDir(), "millrace.toml")
 	writeFile(t, file, c.toml())
 	cmd.Args = append(cmd.Args, "serve", "-c", file)
@@ -161,7 +174,7 @@ func (s *server) stop(t *testing.T) {
 	select {
 	case <-s.done:
 		s.checkEnd(t)
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * patience):
 		t.Errorf("the server did not stop on SIGTERM")
 		s.signal(syscall.SIGQUIT)
 	}

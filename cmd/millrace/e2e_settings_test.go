@@ -20,17 +20,13 @@ func TestSettings(t *testing.T) {
 		"large chunks":       {"rtmp.chunk_size": "1000000"},
 		"no low-water mark":  {"limits.notsent_lowat": `"0"`},
 		"smallest watermark": {"limits.notsent_lowat": `"1KiB"`},
-		"short ring":         {"stream.ring_time": `"1s"`, "stream.max_lag": `"1s"`},
+		"short ring":         {"stream.ring_time": `"4s"`, "stream.max_lag": `"4s"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := startServer(t, c)
 			p := srv.publish(t, "live/x")
-			var captures []*capture
-			for _, protocol := range protocols {
-				captures = append(captures, srv.capturing(t, protocol, "live/x", patience))
-			}
-			eventually(t, "the viewers wait", func() bool { return len(srv.allClients(t)) > len(protocols) })
+			captures := srv.awaitingAll(t, protocols, "live/x")
 			startFeedOnce(p, tags, 0)()
 			for _, c := range captures {
 				sameTags(t, c.end(t), tags)

@@ -52,7 +52,7 @@ func bigPlayers(t *testing.T, srv *server) map[string]recorder {
 // playThrough wants all frames of the source's first 8 seconds in every player.
 func playThrough(t *testing.T, srv *server, players map[string]recorder, publish func()) {
 	t.Helper()
-	capture := srv.capturing(t, "rtmp", "live/x", 2*patience)
+	capture := srv.awaiting(t, "rtmp", "live/x")
 	publish()
 	tags := capture.end(t)
 	if o := checkOrder(t, tags); o.video < 198 || o.audio < 370 {
@@ -97,22 +97,6 @@ func firstSeconds(tags []tag, seconds uint32) []tag {
 	return some
 }
 
-// startFeedOnce returns a function that sends tags once in real time and ends
-// cleanly.
-func startFeedOnce(p *publisher, tags []tag, base uint32) func() {
-	return func() {
-		begin := time.Now()
-		for _, g := range tags {
-			time.Sleep(time.Until(begin.Add(ms(g.ts))))
-			g.ts += base
-			if p.put(g) != nil {
-				return
-			}
-		}
-		_ = p.stopCleanly("x")
-	}
-}
-
 // TestJumpingTimestamps moves a publisher's timestamps about; viewers see them
 // rise, the publisher is not closed, and the correction is counted.
 func TestJumpingTimestamps(t *testing.T) {
@@ -124,7 +108,7 @@ func TestJumpingTimestamps(t *testing.T) {
 			path := "live/" + name
 			p := srv.publish(t, path)
 			tags := firstSeconds(sourceTags(t, "small"), 4)
-			capture := srv.capturing(t, "http-flv", path, 2*patience)
+			capture := srv.awaiting(t, "http-flv", path)
 			play := func(base uint32) {
 				begin := time.Now()
 				for _, g := range tags {
@@ -154,7 +138,7 @@ func TestJitter(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
 	p := srv.publish(t, "live/x")
-	capture := srv.capturing(t, "ws-flv", "live/x", patience)
+	capture := srv.awaiting(t, "ws-flv", "live/x")
 	tags := firstSeconds(sourceTags(t, "small"), 4)
 	for i := range tags {
 		if i%7 == 6 && tags[i].ts > 500 {

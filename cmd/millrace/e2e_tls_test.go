@@ -65,7 +65,7 @@ func TestTLSClients(t *testing.T) {
 	srv := startSecure(t, nil)
 	rtmps, https := secureURL("rtmps", srv.rtmp[0], "/live/x"), secureURL("https", srv.http[0], "/live/x.flv")
 	file := source(t, "av")
-	pub := publishOnce(t, rtmps, file, []string{"-t", "10"}, []string{"-tls_verify", "0"})
+	pub := publishOnce(t, rtmps, file, nil, []string{"-tls_verify", "0"})
 	srv.waitStream(t, "live/x")
 	ffmpeg := func(url string) recorder {
 		return record(t, "ffmpeg", func(file string) []string {
@@ -93,11 +93,7 @@ func TestTLSFidelity(t *testing.T) {
 	tags := firstSeconds(sourceTags(t, "av"), 6)
 	srv := startSecure(t, nil)
 	p := srv.publish(t, "live/x")
-	var captures []*capture
-	for _, protocol := range append(slices.Clone(protocols), "http2") {
-		captures = append(captures, srv.capturing(t, protocol, "live/x", patience))
-	}
-	eventually(t, "the viewers wait", func() bool { return len(srv.allClients(t)) > len(captures) })
+	captures := srv.awaitingAll(t, append(slices.Clone(protocols), "http2"), "live/x")
 	startFeedOnce(p, tags, 0)()
 	for _, c := range captures {
 		sameTags(t, c.end(t), tags)
@@ -110,11 +106,7 @@ func TestTLSGoodbye(t *testing.T) {
 	srv := startSecure(t, nil)
 	srv.feed(t, "live/x", sourceTags(t, "av"))
 	srv.waitStream(t, "live/x")
-	var captures []*capture
-	for _, protocol := range append(slices.Clone(protocols), "http2") {
-		captures = append(captures, srv.capturing(t, protocol, "live/x", patience))
-	}
-	eventually(t, "all watch", func() bool { return len(srv.clients(t, "player")) == len(captures) })
+	captures := srv.awaitingAll(t, append(slices.Clone(protocols), "http2"), "live/x")
 	srv.signal(syscall.SIGTERM)
 	for _, c := range captures {
 		<-c.done
@@ -128,7 +120,7 @@ func TestTLSGoodbye(t *testing.T) {
 // ended when they do not read.
 func TestHTTP2Viewers(t *testing.T) {
 	t.Parallel()
-	srv := startSecure(t, conf{"stream.stall_timeout": `"2s"`})
+	srv := startSecure(t, conf{"stream.stall_timeout": `"6s"`})
 	srv.feed(t, "live/x", sourceTags(t, "av"))
 	srv.waitStream(t, "live/x")
 	v := srv.watch(t, "http2", "live/x?audio=0", nil)
@@ -153,7 +145,7 @@ func TestHTTP2Viewers(t *testing.T) {
 	}
 	srv.watch(t, "http2", "live/x", nil) // and never read
 	eventually(t, "it has gone", func() bool { return len(srv.clients(t, "player")) == 0 })
-	srv.waitLog(t, map[string]string{"msg": "viewer left", "reason": "stalled: the socket took no byte for 2s (stream.stall_timeout)"})
+	srv.waitLog(t, map[string]string{"msg": "viewer left", "reason": "stalled: the socket took no byte for 6s (stream.stall_timeout)"})
 }
 
 // h2Viewer watches a stream over HTTP/2.
@@ -167,6 +159,7 @@ type h2Viewer struct {
 func watchHTTP2(addr, path string) (*h2Viewer, error) {
 	client := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}, // or who reads nothing takes 4 MiB
 	}}
 	ctx, cancel := context.WithCancel(context.Background())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, secureURL("https", addr, path), nil)
@@ -254,7 +247,6 @@ func TestReloadOfCertificates(t *testing.T) {
 // TestCheckCertificates has the checker say what is wrong with them.
 func TestCheckCertificates(t *testing.T) {
 	t.Parallel()
-	needPlugins(t)
 	dir := t.TempDir()
 	good, other, old := issue(t, dir, "good", time.Hour, "a"), issue(t, dir, "other", time.Hour, "b"), issue(t, dir, "old", -time.Hour, "c")
 	for _, c := range []struct {
@@ -291,9 +283,7 @@ func TestChromiumOverTLS(t *testing.T) {
 			}
 			first := waitPicture(t, ctx, picture0)
 			waitPicture(t, ctx, func(p pictureState) bool { return p.Time > first.Time+2 && p.Decoded > first.Decoded+40 })
-			if info := srv.waitStream(t, "live/x"); info.ViewersByProtocol[via+"-flv"] != 1 {
-				t.Errorf("viewers: %v", info.ViewersByProtocol)
-			}
+			srv.waitStreamThat(t, "live/x", "has one viewer", func(s *streamInfo) bool { return s.ViewersByProtocol[via+"-flv"] == 1 })
 		})
 	}
 }

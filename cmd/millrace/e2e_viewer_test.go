@@ -78,6 +78,19 @@ func readFor(t *testing.T, v viewer, span time.Duration) []tag {
 	return tags
 }
 
+// readFrames reads so many video frames.
+func readFrames(t *testing.T, v viewer, n int) (tags []tag) {
+	t.Helper()
+	nextThat(t, v, "video frames", func(g tag) bool {
+		tags = append(tags, g)
+		if g.isVideo() {
+			n--
+		}
+		return n <= 0
+	})
+	return tags
+}
+
 // readToEnd reads until the clean end of the stream.
 func readToEnd(t *testing.T, v viewer, limit time.Duration) []tag {
 	t.Helper()

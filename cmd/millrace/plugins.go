@@ -187,22 +187,33 @@ func (l *lateServer) revokeToken(token string) {
 }
 
 // runPrefix begins the name of the folder of this process's sockets; its
-// process id follows.
-const runPrefix = "millrace-run-"
+// process id and a dash follow.
+const runPrefix = "millrace-"
 
 // makeRunDir makes a folder for sockets, with a short path as those need, and
 // removes those of servers that were killed.
 func makeRunDir() (string, error) {
-	old, _ := filepath.Glob(filepath.Join(os.TempDir(), runPrefix+"*"))
+	temp := shortTemp()
+	old, _ := filepath.Glob(filepath.Join(temp, runPrefix+"*-*"))
 	for _, dir := range old {
 		id, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), runPrefix), "-")
 		if pid, err := strconv.Atoi(id); err == nil && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
 			_ = os.RemoveAll(dir) // another user's stays
 		}
 	}
-	dir, err := os.MkdirTemp("", runPrefix+strconv.Itoa(os.Getpid())+"-")
+	dir, err := os.MkdirTemp(temp, runPrefix+strconv.Itoa(os.Getpid())+"-")
 	if err != nil {
 		return "", fmt.Errorf("make folder for sockets: %w", err)
 	}
 	return dir, nil
+}
+
+// shortTemp is the system's folder for temporary files, or /tmp where that
+// leaves too few of the 107 bytes of a socket's path: a plugin's has 88 below
+// it at most, /millrace-PID-N/N/N/plugin-dirN/pluginN.
+func shortTemp() string {
+	if dir := os.TempDir(); len(dir) <= 107-88 {
+		return dir
+	}
+	return "/tmp"
 }

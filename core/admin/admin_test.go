@@ -67,7 +67,7 @@ func wantEnd(t *testing.T, done <-chan error) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("Run did not end")
 	}
 }

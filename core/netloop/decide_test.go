@@ -158,7 +158,7 @@ func TestDecideConnect(t *testing.T) {
 		if e.App == "no" || e.Params["no"] != "" {
 			return event.Verdict{Reason: "not you"}
 		}
-		return event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 100 * time.Millisecond}}
+		return event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 2 * time.Second}}
 	})
 	r := newRig(t, j.with())
 	f := r.start("live/a")
@@ -254,7 +254,7 @@ func TestVerdictGoesAlong(t *testing.T) {
 	t.Parallel()
 	withAndWithoutTLS(t, func(t *testing.T) {
 		j := rule(event.Connect, func(event.Event) event.Verdict {
-			return event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: time.Second}}
+			return event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 5 * time.Second}}
 		})
 		r := lending(t, &borrower{}, j.with())
 		conn := dial(t, r.http.Addr(), 0)

@@ -28,10 +28,10 @@ func TestStall(t *testing.T) {
 		p := r.watch(how, manner{}, "live/a")
 		p.waitLast(f)
 		id, before := r.the(RolePlayer).ID, r.the(RolePlayer).BytesOut
+		began := time.Now()
 		if ok, err := r.engine.Stall(context.Background(), id, time.Second); !ok || err != nil {
 			t.Fatalf("stall: %v, %v", ok, err)
 		}
-		began := time.Now()
 		for time.Since(began) < 500*time.Millisecond {
 			f.gop(2, 1000)
 			time.Sleep(20 * time.Millisecond) // the stream's own pace

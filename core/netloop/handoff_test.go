@@ -334,7 +334,7 @@ func TestTrustedProxyAndRTMP(t *testing.T) {
 	}
 	r.waitConns(2)
 	c := dial(t, r.rtmp.Addr(), 0)
-	_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(patience))
 	if _, err := c.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
 		t.Errorf("the third connection gets %v", err)
 	}

@@ -45,7 +45,7 @@ func TestConnectionLimits(t *testing.T) {
 // TestDeadlines has each phase of a connection take too long.
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
-	const short = 150 * time.Millisecond
+	const short = time.Second
 	var handshake = append([]byte{3}, make([]byte, 1536)...)
 	for _, c := range []struct {
 		name   string

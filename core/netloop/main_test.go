@@ -44,7 +44,7 @@ func leftovers(before int) int {
 		return 1
 	}
 	after := descriptors()
-	for deadline := time.Now().Add(5 * time.Second); after > before && time.Now().Before(deadline); after = descriptors() {
+	for deadline := time.Now().Add(patience); after > before && time.Now().Before(deadline); after = descriptors() {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if after > before {

@@ -70,7 +70,7 @@ func TestProxyProtocolRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings(func(s *Settings) {
 		s.Limits.ConnectionsPerIP = 2
-		s.Limits.HandshakeTimeout = 200 * time.Millisecond
+		s.Limits.HandshakeTimeout = 2 * time.Second
 	}))
 	ln := r.proxied()
 	for _, b := range []string{chunked.request("live/a"), "PROXY TCP4 x\r\n", "PROXY TCP4 192.0"} {

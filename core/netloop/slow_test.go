@@ -82,8 +82,9 @@ func TestLaggardSkips(t *testing.T) {
 		if lost := uint64(sent - got); c.Dropped.Load()+c.Gaps.Load() < lost {
 			t.Errorf("%d frames are lost, %d and %d were counted", lost, c.Dropped.Load(), c.Gaps.Load())
 		}
-		if n := len(r.log.find("viewer is too slow")); n != 1 {
-			t.Errorf("%d lines tell of one episode", n)
+		// One episode, unless the reader was not let read again.
+		if n := len(r.log.find("viewer is too slow")); n == 0 || n > int(c.Skips.Load()) {
+			t.Errorf("%d lines tell of %d skips", n, c.Skips.Load())
 		}
 	})
 }

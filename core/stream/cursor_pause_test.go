@@ -9,10 +9,7 @@ import (
 
 func TestPause(t *testing.T) {
 	t.Parallel()
-	f := newFeed(t, nil)
-	f.start()
-	v := f.join()
-	v.read(960)
+	f, v := watched(t, nil)
 
 	v.Pause(true)
 	v.Pause(false) // nothing missed

@@ -12,10 +12,7 @@ const maxLag = int64(5 * time.Second)
 // A viewer that lags skips to the newest keyframe. What it skips counts.
 func TestSkip(t *testing.T) {
 	t.Parallel()
-	f := newFeed(t, nil)
-	f.start()
-	v := f.join()
-	v.read(960)
+	f, v := watched(t, nil)
 	at := v.Seq
 	var k *media.Frame
 	for ts := int64(1000); ts < 8000; ts += 1000 {
@@ -40,10 +37,7 @@ func TestSkip(t *testing.T) {
 // With no keyframe ahead it waits for the next.
 func TestSkipWaits(t *testing.T) {
 	t.Parallel()
-	f := newFeed(t, nil)
-	f.start()
-	v := f.join()
-	v.read(960)
+	f, v := watched(t, nil)
 	at := v.Seq
 	ts := int64(1000)
 	for ; ts <= 7000; ts += 40 {
@@ -71,10 +65,7 @@ func TestSkipWaits(t *testing.T) {
 // may read it to the end.
 func TestSkipIntoLongGOP(t *testing.T) {
 	t.Parallel()
-	f := newFeed(t, nil)
-	f.start()
-	v := f.join()
-	v.read(960)
+	f, v := watched(t, nil)
 	f.audio(990)
 	k := f.key(1000)
 	for ts := int64(1040); ts <= 9000; ts += 40 {
@@ -167,10 +158,7 @@ func TestFellOff(t *testing.T) {
 // The keyframe of the newest GOP may itself have left the ring.
 func TestFellOffKeyframe(t *testing.T) {
 	t.Parallel()
-	f := newFeed(t, func(o *Options) { o.GOPMaxAge, o.RingTime = time.Second, time.Second })
-	f.start()
-	v := f.join()
-	v.read(960)
+	f, v := watched(t, func(o *Options) { o.GOPMaxAge, o.RingTime = time.Second, time.Second })
 	f.key(1000)
 	for ts := int64(1040); ts < 8000; ts += 40 {
 		f.inter(ts)
@@ -210,10 +198,7 @@ func TestSkipAudio(t *testing.T) {
 // Inside a frame the lag is that frame's age.
 func TestLagInside(t *testing.T) {
 	t.Parallel()
-	f := newFeed(t, nil)
-	f.start()
-	v := f.join()
-	v.read(960)
+	f, v := watched(t, nil)
 	p := f.inter(1000)
 	f.inter(1040)
 	v.take(p.Seq + 1)

@@ -153,6 +153,16 @@ func (f *feed) join() *viewer {
 	return v
 }
 
+// watched is a feed with a viewer that has read its first second.
+func watched(t testing.TB, change func(*Options)) (*feed, *viewer) {
+	t.Helper()
+	f := newFeed(t, change)
+	f.start()
+	v := f.join()
+	v.read(960)
+	return f, v
+}
+
 // read takes all there is at a time in ms, with a lag of 5 s allowed.
 func (v *viewer) read(at int64) Position {
 	for {

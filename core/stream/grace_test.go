@@ -297,7 +297,7 @@ func TestLifeRace(t *testing.T) {
 		s.Kick("test")
 	}
 	// The last grace may be ending at this moment, on the timer's goroutine.
-	for until := time.Now().Add(10 * time.Second); r.Bytes() != 0; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); r.Bytes() != 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("%d bytes are still held", r.Bytes())
 		}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/plugins/host"
@@ -28,6 +29,7 @@ func command(t *testing.T) host.Config {
 	}
 	c := host.DefaultConfig()
 	c.Command, c.Args, c.MTLS = node, []string{script}, false
+	c.StartTimeout = time.Minute // Node.js begins slowly on a busy machine
 	return c
 }
 

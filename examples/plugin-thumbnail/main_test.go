@@ -32,7 +32,7 @@ func TestDraws(t *testing.T) {
 			continue
 		}
 		n++
-		for end := time.Now().Add(20 * time.Second); len(h.Announced(event.Segment)) < n && time.Now().Before(end); {
+		for end := time.Now().Add(time.Minute); len(h.Announced(event.Segment)) < n && time.Now().Before(end); {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}

@@ -252,6 +252,9 @@ func (skipped) Detach(_ context.Context, d sdk.Detach) (sdk.Detached, error) {
 func (p *Plugin) recover(ctx context.Context) {
 	live := map[string]bool{}
 	streams, err := p.host.Streams(ctx)
+	if ctx.Err() != nil {
+		return // the next process does it
+	}
 	if err != nil {
 		p.log.Error("cannot finish what a crash left: the live streams are not known", "err", err)
 		return

@@ -78,7 +78,11 @@ func (h *Host) prepare() (err error) {
 	if h.namer, err = place.New(names); err != nil {
 		return err
 	}
-	if h.runs, err = os.MkdirTemp(h.o.RunDir, "millrace-"); err != nil {
+	prefix := "" // the path of a socket is short
+	if h.o.RunDir == "" {
+		prefix = "millrace-"
+	}
+	if h.runs, err = os.MkdirTemp(h.o.RunDir, prefix); err != nil {
 		return errors.Join(fmt.Errorf("make private folder: %w", err), h.namer.Close())
 	}
 	h.o.RunDir = h.runs

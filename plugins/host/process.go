@@ -72,7 +72,7 @@ func spawn(ctx context.Context, o *Options, name string, c Config, out *output) 
 		defer pinned.Close() // the process has its own
 	}
 	p := &process{name: name, config: c, path: path, out: out, since: time.Now(), revoke: o.RevokeToken}
-	if p.dir, err = os.MkdirTemp(o.RunDir, "mr-"); err != nil {
+	if p.dir, err = os.MkdirTemp(o.RunDir, ""); err != nil {
 		return nil, fmt.Errorf("make private folder: %w", err)
 	}
 	if err := p.launch(ctx, o, pinned); err != nil {
