@@ -15,7 +15,7 @@ export PATH := $(PATH):/usr/local/go/bin
 export GOFLAGS += -buildvcs=false
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-TEST_TIMEOUT ?= 20m
+TEST_TIMEOUT ?= 30m
 RACE_TIMEOUT ?= 40m
 FUZZTIME ?= 60s
 SOAK ?= 30m
