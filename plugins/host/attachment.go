@@ -90,15 +90,6 @@ func (s *supervisor) doReconcile() {
 	s.doSwapped()
 }
 
-// doGiveUp forgets what no process came for.
-func (s *supervisor) doGiveUp() {
-	for _, a := range s.sessions {
-		if _, live := s.h.isLive(a.e.Session); !live && !s.doOwed(a) {
-			s.doRemove(a)
-		}
-	}
-}
-
 func (s *supervisor) doAdd(e event.Event) {
 	a := &attachment{e: e}
 	if _, byHand := s.overrides[e.Session]; !byHand && time.Since(started(&e)) < young {
@@ -153,20 +144,6 @@ func (s *supervisor) doAdvance(a *attachment) {
 	case a.phase == attached && a.p != s.cur:
 		s.doHandover(a)
 	}
-}
-
-// restFor is how long a session that has ended waits for a plugin that had begun
-// with it and did not come to its end. What the server has still is sent; of
-// what it has not the plugin is told that it is missing.
-const restFor = 10 * time.Minute
-
-// doOwed reports whether a plugin is to get the rest of a session that has
-// ended.
-func (s *supervisor) doOwed(a *attachment) bool {
-	if a.ended.IsZero() {
-		a.ended = time.Now()
-	}
-	return a.begun && time.Since(a.ended) < restFor
 }
 
 func (s *supervisor) doAttach(a *attachment) {
@@ -228,9 +205,7 @@ func (s *supervisor) doDetach(a *attachment, why pluginv1.DetachReason, message 
 	if why == pluginv1.DetachReason_DETACH_REASON_ENDED {
 		q.EndSeq = s.h.endOf(a.e.Session)
 	}
-	s.detaching.Add(1)
 	s.background.Go(func() {
-		defer s.detaching.Done()
 		_, err := p.detach(context.WithoutCancel(p.ctx), q)
 		s.post(func() { s.doDetached(a, p, why, err) })
 	})

@@ -123,6 +123,35 @@ func TestStoppedAtTheEnd(t *testing.T) {
 	}
 }
 
+// TestStoppedInAttach stops the host when a session has ended that the plugin is
+// only just taking: it gets all of it before it is stopped.
+func TestStoppedInAttach(t *testing.T) {
+	t.Parallel()
+	r := patientRig(t, plugintest.ModeSlowAttach)
+	r.AwaitState("rec", host.Running)
+	p := r.Publish("live", "cam", 10_000)
+	r.Await("it is being attached", func() bool { return len(r.Status("rec").Streams) == 1 })
+	p.Feed(plugintest.GOPs(1, 0, 100)...)
+	r.End(p)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.Stop()
+	}()
+	r.AwaitState("rec", host.Stopping)
+	letGo(t, r)
+	<-stopped
+	whole(t, journal(t, r), 75)
+}
+
+// letGo has plugins of ModeSlowAttach go on.
+func letGo(t *testing.T, r *plugintest.Rig) {
+	t.Helper()
+	if err := os.WriteFile(r.StateDir+"/go", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestStopRecordingOfKilled has a plugin die that is asked to end a recording:
 // the next process ends it.
 func TestStopRecordingOfKilled(t *testing.T) {

@@ -64,7 +64,6 @@ type supervisor struct {
 	overrides  map[string]bool // recordings started and stopped by hand
 	waiters    []chan error    // for the end of a swap
 	background sync.WaitGroup
-	detaching  sync.WaitGroup // streams that are being ended, of background
 }
 
 func newSupervisor(h *Host, name string, c Config) *supervisor {
@@ -343,13 +342,10 @@ func (s *supervisor) doStop() {
 	s.doState(Stopping, "")
 	s.current.Store(nil)
 	s.doAnswer(ErrNotUp)
-	s.doEnd()
+	s.doWindUp()
 	for _, p := range append(s.old, s.cur) {
 		if p != nil {
-			s.background.Go(func() {
-				s.detaching.Wait() // so that they get all of the sessions that have ended
-				p.stop("stopped")
-			})
+			s.background.Go(func() { p.stop("stopped") })
 		}
 	}
 	s.background.Wait()
@@ -357,15 +353,6 @@ func (s *supervisor) doStop() {
 	s.background.Wait()
 	for session := range s.sessions {
 		s.h.release(session)
-	}
-}
-
-// doEnd ends the streams whose sessions have ended, if that was not seen yet.
-func (s *supervisor) doEnd() {
-	for _, a := range s.sessions {
-		if _, live := s.h.isLive(a.e.Session); !live && a.phase == attached {
-			s.doDetach(a, pluginv1.DetachReason_DETACH_REASON_ENDED, streamEnded)
-		}
 	}
 }
 
