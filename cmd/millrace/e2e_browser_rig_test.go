@@ -37,9 +37,8 @@ func startRecorders(t *testing.T, overrides conf, names ...string) (*server, str
 		"record.timezone": `"UTC"`,
 	}
 	for _, name := range names {
-		program := map[string]string{"flv": "millrace-flv-recorder", "mp4": "millrace-fmp4", "hls": "millrace-hls"}[name]
 		c["plugins."+name+".enabled"] = "true"
-		c["plugins."+name+".command"] = `"` + filepath.Join(programs, program) + `"`
+		c["plugins."+name+".command"] = `"` + filepath.Join(programs, programOf[name]) + `"`
 	}
 	maps.Copy(c, overrides)
 	s := startServer(t, c)

@@ -39,11 +39,14 @@ type supervisor struct {
 	ended  chan struct{}
 
 	current atomic.Pointer[process] // for events
+	newest  atomic.Pointer[process] // of those that came up: says what the plugin wants
 
 	mu    sync.Mutex
 	posts []func()
 	held  map[string]event.Event // the streams of sessions, as they started
-	wake  chan struct{}
+	// offered are streams that have ended and that the plugin has not had.
+	offered map[string]event.Event
+	wake    chan struct{}
 
 	// loop
 	config     Config
@@ -71,6 +74,7 @@ func newSupervisor(h *Host, name string, c Config) *supervisor {
 		h: h, name: name, given: c, config: c, logger: h.o.Logger.With("plugin", name),
 		ended: make(chan struct{}), wake: make(chan struct{}, 1), retry: time.NewTimer(time.Hour),
 		sessions: map[string]*attachment{}, overrides: map[string]bool{}, held: map[string]event.Event{},
+		offered: map[string]event.Event{},
 	}
 	s.out = newOutput(s.logger)
 	s.ctx, s.cancel = context.WithCancel(h.ctx)
@@ -206,6 +210,7 @@ func (s *supervisor) doStarted(p *process, err error) {
 	}
 	s.cur, s.unhealthy = p, 0
 	s.current.Store(p)
+	s.newest.Store(p)
 	s.doState(Running, "")
 	if len(s.old) > 0 {
 		s.doState(Swapping, "streams are being handed over")
@@ -353,6 +358,9 @@ func (s *supervisor) doStop() {
 	s.background.Wait()
 	for session := range s.sessions {
 		s.h.release(session)
+	}
+	for _, e := range s.offers() {
+		s.drop(e.Session)
 	}
 }
 

@@ -279,6 +279,13 @@ func (p *Publication) End() {
 	}
 }
 
+// Keeps reports whether the media of a session can be read.
+func (s *Server) Keeps(session string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kept[session] != nil
+}
+
 // Forget drops what is kept of a session that has ended.
 func (p *Publication) Forget() {
 	p.s.mu.Lock()
