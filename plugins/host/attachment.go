@@ -101,9 +101,11 @@ func (s *supervisor) doReconcile() {
 }
 
 // entrance is the frame with which a live stream begins for the plugin, 0: the
-// cached GOP.
+// cached GOP. Of one without media yet it is the first: the server would let the
+// plugin wait for what it can begin with, and Attach with it.
 func (s *supervisor) entrance(e *event.Event) uint64 {
-	if _, byHand := s.overrides[e.Session]; !byHand && time.Since(started(e)) < young {
+	_, byHand := s.overrides[e.Session]
+	if silent := e.VideoCodec == "" && e.AudioCodec == ""; silent || !byHand && time.Since(started(e)) < young {
 		return 1
 	}
 	return 0

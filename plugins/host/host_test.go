@@ -321,6 +321,32 @@ func TestRecordingByHand(t *testing.T) {
 	}
 }
 
+// TestRecordingByHandBeforeMedia starts a recording of a stream that has no
+// media yet, however long it has been there: the plugin has it at once.
+func TestRecordingByHandBeforeMedia(t *testing.T) {
+	t.Parallel()
+	c := plugintest.Command(plugintest.ModeJournal)
+	c.StartTimeout = time.Hour
+	r := plugintest.NewRig(t, map[string]host.Config{"rec": c}, host.Options{
+		Wants: func(string, event.Event) (want, decided bool) { return false, true },
+	})
+	r.AwaitState("rec", host.Running)
+	p := r.Media.Publish("live", "cam", 10_000)
+	start := p.Event(event.StreamStart)
+	start.VideoCodec, start.AudioCodec, start.Started = "", "", time.Now().Add(-time.Minute)
+	r.Event(start)
+	if err := r.StartRecording("live", "cam", "rec"); err != nil {
+		t.Fatal(err)
+	}
+	r.Await("it is attached", func() bool { s := r.Status("rec").Streams; return len(s) == 1 && s[0].Attached })
+	p.Feed(plugintest.GOPs(1, 0, 100)...)
+	r.Event(p.Event(event.Codec))
+	awaitLast(r, p)
+	r.End(p)
+	awaitDone(r)
+	whole(t, journal(t, r), 75)
+}
+
 func TestSlowHealthAndStuck(t *testing.T) {
 	t.Parallel()
 	for mode, reason := range map[string]string{
