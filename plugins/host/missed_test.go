@@ -98,16 +98,12 @@ func TestShortSession(t *testing.T) {
 func TestMissedUnwanted(t *testing.T) {
 	t.Parallel()
 	r := rig(t, plugintest.ModeJournal)
-	p := r.Publish("live", "cam", 10_000)
-	p.Feed(plugintest.GOPs(1, 0, 100)...)
-	awaitLast(r, p)
+	p := begun(r)
 	if err := r.StopRecording("live", "cam", "rec"); err != nil {
 		t.Fatal(err)
 	}
 	awaitDone(r)
-	if err := r.Kill("rec"); err != nil {
-		t.Fatal(err)
-	}
+	kill(t, r)
 	r.End(p)
 	next := r.Publish("live", "cam", 10_000)
 	next.Feed(plugintest.GOPs(1, 0, 100)...)
