@@ -105,6 +105,7 @@ func (h *Host) owner(plugin string) (uid, gid int, other bool) {
 func (h *Host) decide(ctx context.Context, e event.Event) (place.Verdict, error) {
 	if known, ok := h.known(e.Session); ok {
 		known.Event, known.Time, known.Plugin, known.Part, known.Started = e.Event, e.Time, e.Plugin, e.Part, e.Started
+		known.ToSeq = 0 // not of the record
 		e = known
 	}
 	return h.o.Decide(ctx, e)
