@@ -51,6 +51,11 @@ type Options struct {
 	// Drained is called at the end, when all streams have ended and plugins
 	// can still store objects and read the rest; it ends them. nil: nothing.
 	Drained func()
+	// Awaited says of a session that ends whether a recorder may still come for
+	// its media, which is kept then for stream.ring_time; nil: of none that no
+	// recorder had begun to read. It runs with locks held: it must not block,
+	// nor call the server.
+	Awaited func(session string) bool
 	// Hooks decide about peers and are told of events; nil: none.
 	Hooks event.Decider
 	Live  Live
@@ -102,6 +107,7 @@ func New(o Options) (*Server, error) {
 	s.live.Store(&o.Live)
 	s.plugins.handoff = web.NewHandoff(&net.UnixAddr{Net: "unix"})
 	s.streams = stream.NewRegistry(o.Live.Streams, s.notice)
+	s.streams.Await(o.Awaited)
 	if h := o.Hooks; h != nil {
 		s.hub.subscribe(h.Wants, func(e event.Event) { h.Notify(&e) })
 	}

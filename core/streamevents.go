@@ -58,6 +58,10 @@ func (s *Server) StreamEvents() []event.Event {
 	return all
 }
 
+// Keeps reports whether the media of a publish session can be read over the
+// plugins' socket: it is live, or ended lately. Any goroutine.
+func (s *Server) Keeps(session string) bool { return s.streams.Session(session) != nil }
+
 // streamEvent is an event about a stream, with all that is known of it. The
 // stream's lock may be held.
 func streamEvent(name string, st *stream.Stream, p stream.Publisher) event.Event {

@@ -74,6 +74,30 @@ func socketEvents(t *testing.T, socket, names string) *bufio.Scanner {
 	return lines
 }
 
+// TestPluginSocketLate reads a stream that has been running: FFmpeg finds the
+// publisher's tracks, and does not take the metadata for subtitles.
+func TestPluginSocketLate(t *testing.T) {
+	t.Parallel()
+	srv, socket := socketServer(t)
+	feed := srv.feed(t, "live/x", sourceTags(t, "small"))
+	srv.waitStreamThat(t, "live/x", "has seconds", func(s *streamInfo) bool { return s.FramesIn > 300 })
+	file := filepath.Join(t.TempDir(), "x.flv")
+	curl := curlSocket(t, socket, "/live/x.flv")
+	curl.Args = append(curl.Args, "-o", file)
+	if err := curl.Start(); err != nil {
+		t.Fatal(err)
+	}
+	srv.waitStreamThat(t, "live/x", "has more", func(s *streamInfo) bool { return s.FramesIn > 500 })
+	feed.cut()
+	if err := curl.Wait(); err != nil {
+		t.Fatalf("curl: %v", err)
+	}
+	out := mustRun(t, "ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0", file)
+	if strings.Contains(out, "subtitle") || !strings.Contains(out, "video") || !strings.Contains(out, "audio") {
+		t.Errorf("ffprobe finds %q", out)
+	}
+}
+
 func curlSocket(t *testing.T, socket, path string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), "curl", "-sSN", "--fail", "--unix-socket", socket,
 		"-H", "Authorization: Bearer sesame", "http://millrace"+path)

@@ -16,6 +16,9 @@ import (
 // recorderNames are the tables of the plugins that record.
 var recorderNames = []string{"flv", "mp4", "hls"}
 
+// programOf are their programs.
+var programOf = map[string]string{"flv": "millrace-flv-recorder", "mp4": "millrace-fmp4", "hls": "millrace-hls"}
+
 // pluginState is a plugin as the admin API gives it.
 type pluginState struct {
 	Name, State, Reason string

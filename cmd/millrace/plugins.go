@@ -67,6 +67,7 @@ func newRecorders(c conf.Config, log *slog.Logger, runDir string, server *lateSe
 			want, decided = e.Record[plugin]
 			return want, decided
 		},
+		Kept:      server.keeps,
 		Announced: func(e event.Event) { server.Load().Notify(&e) },
 		Metrics:   r.metrics.take,
 		Location:  c.Record.Location(), RecordTemplate: c.Record.Path,
@@ -155,7 +156,7 @@ func (r *reloader) preparePlugins(c conf.Config, log *slog.Logger, late *lateSer
 	r.pluginTables = tables
 	r.faults = &faults{host: r.plugins.host, server: late}
 	r.faults.on.Store(c.Admin.Faults)
-	o.PluginDir, o.Drained = runDir, r.plugins.stop
+	o.PluginDir, o.Drained, o.Awaited = runDir, r.plugins.stop, r.plugins.host.Awaits
 	o.Endpoints = slices.Concat(o.Endpoints, r.plugins.endpoints(), r.faults.endpoints())
 	o.Collectors = append(o.Collectors, r.plugins.metrics)
 	return nil
@@ -178,6 +179,11 @@ func (l *lateServer) issueToken(r host.Rights) (string, error) {
 	return s.IssueToken(r.Plugin, core.Rights{
 		Media: true, Events: true, Buffer: r.Buffer, Objects: r.Objects, ObjectsMax: r.ObjectsMax,
 	}), nil
+}
+
+func (l *lateServer) keeps(session string) bool {
+	s := l.Load()
+	return s != nil && s.Keeps(session)
 }
 
 func (l *lateServer) revokeToken(token string) {

@@ -224,9 +224,13 @@ func (t *tap) greet(st *media.State, ts uint32, seq uint64) []byte {
 		if f == nil || !t.wants(f) {
 			continue
 		}
+		at := ts
+		if f.Kind == media.Data {
+			at = 0 // FFmpeg takes an onMetaData of another time for a track of subtitles
+		}
 		f = t.shape.of(f)
 		tag := append([]byte(nil), f.Tag()...)
-		media.PutTagHeader(tag, f.Kind, len(f.Payload()), ts)
+		media.PutTagHeader(tag, f.Kind, len(f.Payload()), at)
 		b = appendFramed(b, kind, tag)
 	}
 	return appendFramed(b, kind, sequenceTag(s.Session, seq, ts))

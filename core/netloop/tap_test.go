@@ -61,6 +61,7 @@ func TestTapStart(t *testing.T) {
 	r := newRig(t, withPlugins)
 	f := r.start("live/cam")
 	f.gop(5, 500)
+	f.gop(5, 500)
 	s := f.pub.Stream
 	key := s.At(s.Head() - 1).Key
 	for _, query := range []string{"", "?from=" + s.Session + ":0"} {
@@ -69,6 +70,9 @@ func TestTapStart(t *testing.T) {
 		check(t, got, published(s, 1), key, s.Head())
 		if u := uncounted(got); u != "data video audio" {
 			t.Errorf("before the count came %q", u)
+		}
+		if now := s.At(key).Timestamp(); now == 0 || got[0].ts != 0 || got[1].ts != now || got[2].ts != now {
+			t.Errorf("at %d the metadata came at %d, headers at %d and %d", now, got[0].ts, got[1].ts, got[2].ts)
 		}
 	}
 }

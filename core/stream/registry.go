@@ -61,6 +61,7 @@ type Registry struct {
 	// sessions are the live streams, and those whose rings are kept for
 	// recorders, by publish session.
 	sessions map[string]*Stream
+	awaited  func(session string) bool // nil: none is
 
 	budgetsMu sync.Mutex
 	budgets   map[string]*Budget

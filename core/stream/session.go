@@ -21,11 +21,17 @@ func (r *Registry) Session(id string) *Stream {
 	return r.sessions[id]
 }
 
-// retire forgets an ended stream's session: at once, or, if it was recorded,
-// when the ring's time is over. Under r.mu and s.mu.
+// Await has streams kept when they end, as those are that were recorded, of
+// whose sessions awaited says that a recorder may still come. It is called
+// before the first Publish; awaited runs with locks held: it must not block, nor
+// call back.
+func (r *Registry) Await(awaited func(session string) bool) { r.awaited = awaited }
+
+// retire forgets an ended stream's session: at once, or, if it was recorded or a
+// recorder may come, when the ring's time is over. Under r.mu and s.mu.
 func (r *Registry) retire(s *Stream) {
 	keep := r.Options().RingTime
-	if !s.recorded || keep <= 0 {
+	if keep <= 0 || !s.recorded && (r.awaited == nil || !r.awaited(s.Session)) {
 		delete(r.sessions, s.Session)
 		return
 	}

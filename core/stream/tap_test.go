@@ -99,8 +99,9 @@ func TestMemoryRecordersLast(t *testing.T) {
 // TestSessionStays lets a recorder have the rest of a stream that has ended.
 func TestSessionStays(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(t, 2, func(o *Options) { o.RingTime = 200 * time.Millisecond })
-	recorded, other := c.pubs[0].Stream, c.pubs[1].Stream
+	c := newCrowd(t, 3, func(o *Options) { o.RingTime = 200 * time.Millisecond })
+	recorded, other, missed := c.pubs[0].Stream, c.pubs[1].Stream, c.pubs[2].Stream
+	c.r.Await(func(session string) bool { return session == missed.Session })
 	if c.r.Session(recorded.Session) != recorded || len(recorded.Session) != 26 || recorded.Session == other.Session {
 		t.Fatalf("sessions %q, %q", recorded.Session, other.Session)
 	}
@@ -111,6 +112,9 @@ func TestSessionStays(t *testing.T) {
 	}
 	if c.r.Session(other.Session) != nil {
 		t.Error("a session that nobody recorded stays")
+	}
+	if c.r.Session(missed.Session) != missed {
+		t.Error("a session that a recorder may come for is gone at once")
 	}
 	if c.r.Lookup(recorded.Key) != nil {
 		t.Error("viewers find a stream that has ended")

@@ -37,8 +37,10 @@ type attachment struct {
 	fails    int
 	health   *pluginv1.StreamHealth
 	// begun: a process has it, or had, and has not said that it is done with
-	// it.
-	begun bool
+	// it. refused: the plugin would not begin.
+	begun, refused bool
+	// offered is when it was taken up, of a session that had ended by then.
+	offered time.Time
 	// ended is when the session was first found over; zero: it is live.
 	ended time.Time
 	// late: the process was asked for the end, and had not come to it in time.
@@ -57,12 +59,18 @@ func (s *supervisor) wants(e *event.Event) bool {
 	if want, ok := s.overrides[e.Session]; ok {
 		return want
 	}
+	return s.asksFor(s.cur, e)
+}
+
+// asksFor reports whether a hook, or else the plugin by what a process said of
+// itself, wants a stream. Any goroutine.
+func (s *supervisor) asksFor(p *process, e *event.Event) bool {
 	if s.h.o.Wants != nil {
 		if want, decided := s.h.o.Wants(s.name, *e); decided {
 			return want
 		}
 	}
-	return s.cur.wants(e)
+	return p.wants(e)
 }
 
 // doReconcile brings what is attached into line with what is live.
@@ -72,43 +80,45 @@ func (s *supervisor) doReconcile() {
 	}
 	if s.cur == nil {
 		s.doGiveUp()
+		s.doOffers()
 		return
 	}
 	for _, e := range s.h.streams() {
 		if s.sessions[e.Session] == nil && s.wants(&e) {
-			s.doAdd(e)
+			s.doAdd(&attachment{e: e, first: s.entrance(&e)})
 		}
 	}
+	s.doOffers()
 	for _, a := range s.sessions {
 		s.doAdvance(a)
 	}
 	for session := range s.overrides {
-		if _, live := s.h.isLive(session); !live && s.sessions[session] == nil {
+		if _, live := s.h.isLive(session); !live && !s.isOffered(session) && s.sessions[session] == nil {
 			delete(s.overrides, session)
 		}
 	}
 	s.doSwapped()
 }
 
-// doGiveUp forgets what no process came for.
-func (s *supervisor) doGiveUp() {
-	for _, a := range s.sessions {
-		if _, live := s.h.isLive(a.e.Session); !live && !s.doOwed(a) {
-			s.doRemove(a)
-		}
+// entrance is the frame with which a live stream begins for the plugin, 0: the
+// cached GOP. Of one without media yet it is the first: the server would let the
+// plugin wait for what it can begin with, and Attach with it.
+func (s *supervisor) entrance(e *event.Event) uint64 {
+	_, byHand := s.overrides[e.Session]
+	if silent := e.VideoCodec == "" && e.AudioCodec == ""; silent || !byHand && time.Since(started(e)) < young {
+		return 1
 	}
+	return 0
 }
 
-func (s *supervisor) doAdd(e event.Event) {
-	a := &attachment{e: e}
-	if _, byHand := s.overrides[e.Session]; !byHand && time.Since(started(&e)) < young {
-		a.from, a.first = 1, 1
-	}
-	s.sessions[e.Session] = a
+// doAdd has a stream attached, from a.first on.
+func (s *supervisor) doAdd(a *attachment) {
+	a.from = a.first
+	s.sessions[a.e.Session] = a
 	s.mu.Lock()
-	s.held[e.Session] = e
+	s.held[a.e.Session] = a.e
 	s.mu.Unlock()
-	s.h.hold(e.Session)
+	s.h.hold(a.e.Session)
 }
 
 func (s *supervisor) doRemove(a *attachment) {
@@ -144,6 +154,7 @@ func (s *supervisor) doAdvance(a *attachment) {
 	switch {
 	case a.phase == idle && live && !want && !a.resume && a.handover == nil, a.phase == idle && !live && !s.doOwed(a):
 		s.doRemove(a)
+	case a.phase == idle && s.waits(a):
 	case a.phase == idle:
 		s.doAttach(a) // perhaps only to come to an end
 	case a.phase == attached && !live:
@@ -153,20 +164,6 @@ func (s *supervisor) doAdvance(a *attachment) {
 	case a.phase == attached && a.p != s.cur:
 		s.doHandover(a)
 	}
-}
-
-// restFor is how long a session that has ended waits for a plugin that had begun
-// with it and did not come to its end. What the server has still is sent; of
-// what it has not the plugin is told that it is missing.
-const restFor = 10 * time.Minute
-
-// doOwed reports whether a plugin is to get the rest of a session that has
-// ended.
-func (s *supervisor) doOwed(a *attachment) bool {
-	if a.ended.IsZero() {
-		a.ended = time.Now()
-	}
-	return a.begun && time.Since(a.ended) < restFor
 }
 
 func (s *supervisor) doAttach(a *attachment) {
@@ -204,7 +201,8 @@ func (s *supervisor) doAttached(a *attachment, p *process, err error) {
 		s.logger.Warn("plugin did not take a stream", "stream_id", a.e.StreamID, "session", a.e.Session, "error", err)
 	}
 	s.doIdle(a)
-	if a.handover != nil || status.Code(err) != codes.Unknown { // not the plugin's own error: it may have begun
+	a.refused = a.handover == nil && status.Code(err) == codes.Unknown // the plugin's own error: it has not begun
+	if !a.refused {
 		a.resume, a.handover, a.from, a.begun = true, nil, 0, true
 	}
 	s.doBackOff(a)
@@ -228,9 +226,7 @@ func (s *supervisor) doDetach(a *attachment, why pluginv1.DetachReason, message 
 	if why == pluginv1.DetachReason_DETACH_REASON_ENDED {
 		q.EndSeq = s.h.endOf(a.e.Session)
 	}
-	s.detaching.Add(1)
 	s.background.Go(func() {
-		defer s.detaching.Done()
 		_, err := p.detach(context.WithoutCancel(p.ctx), q)
 		s.post(func() { s.doDetached(a, p, why, err) })
 	})
@@ -307,7 +303,7 @@ func (s *supervisor) doOrphans(p *process) {
 			continue
 		}
 		s.doIdle(a)
-		a.resume, a.handover, a.from, a.after = true, nil, 0, time.Time{}
+		a.resume, a.handover, a.from, a.after, a.begun = true, nil, 0, time.Time{}, true
 	}
 }
 

@@ -1,7 +1,7 @@
 package host_test
 
 import (
-	"fmt"
+	"cmp"
 	"os"
 	"strings"
 	"testing"
@@ -11,136 +11,114 @@ import (
 	"github.com/millrace/millrace/plugins/plugintest"
 )
 
-// patientRig leaves a plugin that stands still alone.
-func patientRig(t *testing.T, mode string) *plugintest.Rig {
-	t.Helper()
-	return plugintest.NewRig(t, map[string]host.Config{"rec": plugintest.Command(mode)}, host.Options{HealthInterval: 20 * time.Second})
-}
-
-// standStill stops the plugin's process until it is killed.
-func standStill(t *testing.T, r *plugintest.Rig) {
-	t.Helper()
-	if err := r.Stall("rec", time.Hour); err != nil {
-		t.Fatal(err)
-	}
-	stat := fmt.Sprintf("/proc/%d/stat", r.Status("rec").PID)
-	r.Await("it stands still", func() bool {
-		b, err := os.ReadFile(stat)
-		return err == nil && strings.Contains(string(b), ") T ")
-	})
-}
-
-// awaitDone waits until a session's record is announced, and the host is done
-// with it.
-func awaitDone(r *plugintest.Rig) {
-	r.Await("the record is announced", func() bool { return len(r.Announced()) == 1 })
-	r.Await("the stream is not held any more", func() bool { return len(r.Status("rec").Streams) == 0 })
-}
-
-// TestKilledAtTheEnd kills a plugin that has not come to the end of a session
-// that is over: the next process gets the rest, or is told that it is missing.
-func TestKilledAtTheEnd(t *testing.T) {
+// TestAtTheEnd has something happen to a plugin that has not come to the end of a
+// session that is over: all of it is recorded, or, where the server has it no
+// more, what is missing is told.
+func TestAtTheEnd(t *testing.T) {
 	t.Parallel()
-	for name, gone := range map[string]bool{"kept": false, "gone": true} {
-		t.Run(name, func(t *testing.T) {
+	tests := []struct {
+		name          string
+		stop          time.Duration // stop_timeout; 0: as ever
+		before, after trouble       // the rest is fed, and the session's end
+		gops, size    int           // of the rest
+		end           string        // of the journal; "": it is whole
+		restarts      int
+	}{
+		{name: "killed", before: standStill, gops: 1, size: 100, after: killed, restarts: 1},
+		{name: "killed, and the media gone", before: standStill, gops: 1, size: 100, after: forgotten, end: "\ngap 76 151\n", restarts: 1},
+		{name: "connection broken", before: broken, gops: 8, size: 100},
+		{name: "slower than a stop may be", stop: 100 * time.Millisecond, before: slow, gops: 12, size: 200_000},
+		{name: "host stopped", gops: 8, size: 100, after: stopped},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r := patientRig(t, plugintest.ModeJournal)
-			p := r.Publish("live", "cam", 10_000)
-			p.Feed(plugintest.GOPs(1, 0, 100)...)
-			awaitLast(r, p)
-			standStill(t, r)
-			p.Feed(plugintest.GOPs(1, 1000, 100)...)
+			r := patientRig(t, plugintest.ModeJournal, func(c *host.Config) { c.StopTimeout = cmp.Or(tt.stop, c.StopTimeout) })
+			p := begun(r)
+			tt.before.happen(t, r, p)
+			p.Feed(plugintest.GOPs(tt.gops, 1000, tt.size)...)
 			r.End(p)
-			if gone {
-				p.Forget()
-			}
-			if err := r.Kill("rec"); err != nil {
-				t.Fatal(err)
-			}
+			tt.after.happen(t, r, p)
 			awaitDone(r)
-			text := journal(t, r)
-			if !gone {
-				whole(t, text, 150)
-			} else if !strings.HasSuffix(text, "\ngap 76 151\n") {
+			if text := journal(t, r); tt.end == "" {
+				whole(t, text, uint64(1+tt.gops)*75)
+			} else if !strings.HasSuffix(text, tt.end) {
 				t.Errorf("the journal ends with %q", text[len(text)-40:])
 			}
-			if s := r.Status("rec"); s.Restarts != 1 {
+			if s := r.Status("rec"); s.Restarts != tt.restarts {
 				t.Errorf("%+v", s)
 			}
 		})
 	}
 }
 
-// TestBrokenAtTheEnd breaks the media connection of a plugin that is asked to
-// come to the end: it reads the rest over another.
-func TestBrokenAtTheEnd(t *testing.T) {
-	t.Parallel()
-	r := patientRig(t, plugintest.ModeJournal)
-	p := r.Publish("live", "cam", 10_000)
-	p.Feed(plugintest.GOPs(1, 0, 100)...)
-	awaitLast(r, p)
-	if err := r.Stall("rec", 500*time.Millisecond); err != nil {
-		t.Fatal(err)
+// trouble is what happens to a plugin; nil: nothing.
+type trouble func(*testing.T, *plugintest.Rig, *plugintest.Publication)
+
+func (f trouble) happen(t *testing.T, r *plugintest.Rig, p *plugintest.Publication) {
+	t.Helper()
+	if f != nil {
+		f(t, r, p)
 	}
-	p.Break()
-	p.Feed(plugintest.GOPs(8, 1000, 100)...)
-	r.End(p)
-	awaitDone(r)
-	whole(t, journal(t, r), 9*75)
 }
 
-// TestSlowAtTheEnd has a plugin that is slow take longer for the rest of a
-// session than a stop may take: it gets all of it.
-func TestSlowAtTheEnd(t *testing.T) {
-	t.Parallel()
-	c := plugintest.Command(plugintest.ModeJournal)
-	c.StopTimeout = 100 * time.Millisecond
-	r := plugintest.NewRig(t, map[string]host.Config{"rec": c}, host.Options{HealthInterval: 20 * time.Second})
-	p := r.Publish("live", "cam", 10_000)
-	p.Feed(plugintest.GOPs(1, 0, 100)...)
-	awaitLast(r, p)
+func standStill(t *testing.T, r *plugintest.Rig, _ *plugintest.Publication) {
+	t.Helper()
+	stopProcess(t, r)
+}
+
+func killed(t *testing.T, r *plugintest.Rig, _ *plugintest.Publication) {
+	t.Helper()
+	kill(t, r)
+}
+
+func forgotten(t *testing.T, r *plugintest.Rig, p *plugintest.Publication) {
+	t.Helper()
+	p.Forget()
+	kill(t, r)
+}
+
+func broken(t *testing.T, r *plugintest.Rig, p *plugintest.Publication) {
+	t.Helper()
+	stall(t, r, 500*time.Millisecond)
+	p.Break()
+}
+
+func slow(t *testing.T, r *plugintest.Rig, _ *plugintest.Publication) {
+	t.Helper()
 	if err := r.SlowDisk("rec", 3*time.Second); err != nil {
 		t.Fatal(err)
 	}
-	p.Feed(plugintest.GOPs(12, 1000, 200_000)...)
-	r.End(p)
-	awaitDone(r)
-	whole(t, journal(t, r), 13*75)
 }
 
-// TestStoppedAtTheEnd stops the host when a session has just ended.
-func TestStoppedAtTheEnd(t *testing.T) {
-	t.Parallel()
-	for range 5 {
-		r := patientRig(t, plugintest.ModeJournal)
-		p := r.Publish("live", "cam", 10_000)
-		p.Feed(plugintest.GOPs(1, 0, 100)...)
-		awaitLast(r, p)
-		p.Feed(plugintest.GOPs(8, 1000, 100)...)
-		r.End(p)
-		r.Stop()
-		whole(t, journal(t, r), 9*75)
-	}
-}
+func stopped(_ *testing.T, r *plugintest.Rig, _ *plugintest.Publication) { r.Stop() }
 
-// TestStopRecordingOfKilled has a plugin die that is asked to end a recording:
-// the next process ends it.
-func TestStopRecordingOfKilled(t *testing.T) {
+// TestStoppedInAttach stops the host when a session has ended that the plugin is
+// only just taking: it gets all of it before it is stopped.
+func TestStoppedInAttach(t *testing.T) {
 	t.Parallel()
-	r := patientRig(t, plugintest.ModeJournal)
+	r := patientRig(t, plugintest.ModeSlowAttach)
+	r.AwaitState("rec", host.Running)
 	p := r.Publish("live", "cam", 10_000)
+	r.Await("it is being attached", func() bool { return len(r.Status("rec").Streams) == 1 })
 	p.Feed(plugintest.GOPs(1, 0, 100)...)
-	awaitLast(r, p)
-	standStill(t, r)
-	if err := r.StopRecording("live", "cam", "rec"); err != nil {
+	r.End(p)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.Stop()
+	}()
+	r.AwaitState("rec", host.Stopping)
+	letGo(t, r)
+	<-stopped
+	whole(t, journal(t, r), 75)
+}
+
+// letGo has plugins of ModeSlowAttach go on.
+func letGo(t *testing.T, r *plugintest.Rig) {
+	t.Helper()
+	if err := os.WriteFile(r.StateDir+"/go", nil, 0o600); err != nil {
 		t.Fatal(err)
-	}
-	if err := r.Kill("rec"); err != nil {
-		t.Fatal(err)
-	}
-	awaitDone(r)
-	if err := r.StopRecording("live", "cam", "rec"); err == nil {
-		t.Error("stopped twice")
 	}
 }
 

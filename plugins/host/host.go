@@ -27,8 +27,8 @@ type Host struct {
 
 	mu      sync.Mutex
 	live    map[string]event.Event // streams, by session
-	refs    map[string]int         // attachments, by session
-	ends    map[string]uint64      // of sessions that have ended and are attached
+	refs    map[string]int         // attachments and offers, by session
+	past    map[string]event.Event // streams that have ended and that have refs
 	configs map[string]Config
 	sups    map[string]*supervisor
 	list    atomic.Pointer[[]*supervisor] // of sups; replaced, never changed
@@ -56,7 +56,7 @@ func New(o Options) (*Host, error) {
 		*dir = abs
 	}
 	h := &Host{
-		o: o, live: map[string]event.Event{}, refs: map[string]int{}, ends: map[string]uint64{},
+		o: o, live: map[string]event.Event{}, refs: map[string]int{}, past: map[string]event.Event{},
 		configs: map[string]Config{}, sups: map[string]*supervisor{},
 	}
 	h.doList()
@@ -107,9 +107,10 @@ func (h *Host) owner(plugin string) (uid, gid int, other bool) {
 
 // decide runs on_record with all that is known of the stream.
 func (h *Host) decide(ctx context.Context, e event.Event) (place.Verdict, error) {
-	if live, ok := h.isLive(e.Session); ok {
-		live.Event, live.Time, live.Plugin, live.Part, live.Started = e.Event, e.Time, e.Plugin, e.Part, e.Started
-		e = live
+	if known, ok := h.known(e.Session); ok {
+		known.Event, known.Time, known.Plugin, known.Part, known.Started = e.Event, e.Time, e.Plugin, e.Part, e.Started
+		known.ToSeq = 0 // not of the record
+		e = known
 	}
 	return h.o.Decide(ctx, e)
 }
@@ -198,14 +199,30 @@ func (h *Host) lifecycle(e event.Event) {
 	case event.StreamStart:
 		h.live[e.Session] = e
 	case event.Unpublish:
-		delete(h.live, e.Session)
-		if h.refs[e.Session] > 0 {
-			h.ends[e.Session] = e.ToSeq
-		}
-		h.forget(e.Session)
+		h.end(e.Session, e.ToSeq)
 	default:
 		h.update(e)
 	}
+}
+
+// end offers a session that is over to the plugins that do not have it, with the
+// lock held; toSeq is the number after its last frame.
+func (h *Host) end(session string, toSeq uint64) {
+	e, ok := h.live[session]
+	if !ok {
+		return
+	}
+	e.ToSeq = toSeq
+	delete(h.live, session)
+	for _, s := range h.sups {
+		if s.offer(e) {
+			h.refs[session]++
+		}
+	}
+	if h.refs[session] > 0 {
+		h.past[session] = e
+	}
+	h.forget(session)
 }
 
 // update takes over what is known better by now.
@@ -262,6 +279,18 @@ func (h *Host) isLive(session string) (event.Event, bool) {
 	return e, ok
 }
 
+// known returns a stream, live or not, of which a plugin has not come to the
+// end.
+func (h *Host) known(session string) (event.Event, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e, ok := h.live[session]
+	if !ok {
+		e, ok = h.past[session]
+	}
+	return e, ok
+}
+
 // hold and release count who may still ask for names in a session.
 func (h *Host) hold(session string) {
 	h.mu.Lock()
@@ -274,7 +303,7 @@ func (h *Host) release(session string) {
 	defer h.mu.Unlock()
 	if h.refs[session]--; h.refs[session] <= 0 {
 		delete(h.refs, session)
-		delete(h.ends, session)
+		delete(h.past, session)
 	}
 	h.forget(session)
 }
@@ -290,7 +319,7 @@ func (h *Host) forget(session string) {
 func (h *Host) endOf(session string) uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.ends[session]
+	return h.past[session].ToSeq
 }
 
 // find returns the live session of a stream.

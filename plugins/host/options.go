@@ -66,6 +66,9 @@ type Options struct {
 	// Wants says whether a hook asked for, or refused, a recording of a
 	// stream; not decided: the plugin's own wish holds.
 	Wants func(plugin string, stream event.Event) (want, decided bool)
+	// Kept says whether the media of a session that has ended can still be
+	// read. nil: of none that no plugin had begun with.
+	Kept func(session string) bool
 	// Announced gets on_segment and on_record_done, for the hooks and
 	// everybody else but plugins: the Host tells those. It must not block.
 	Announced func(event.Event)

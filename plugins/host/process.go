@@ -264,10 +264,13 @@ func started(e *event.Event) time.Time {
 	return e.Started
 }
 
+// detachSlack is how much longer a host waits than the plugin may take, so that
+// it gets an answer.
+const detachSlack = time.Second
+
 // detach ends a stream; the answer says where it stands.
 func (p *process) detach(ctx context.Context, q *pluginv1.DetachRequest) (*pluginv1.DetachResponse, error) {
-	// The process is given less than its host waits, so that it can answer.
-	ctx, cancel := context.WithTimeout(ctx, p.config.StopTimeout+time.Second)
+	ctx, cancel := context.WithTimeout(ctx, p.config.StopTimeout+detachSlack)
 	defer cancel()
 	q.Timeout = durationpb.New(p.config.StopTimeout)
 	return p.remote.Detach(ctx, q)

@@ -55,8 +55,8 @@ func (v *service) Announce(_ context.Context, r *pluginv1.AnnounceRequest) (*plu
 	if e.StreamID == "" && e.Name != "" {
 		e.StreamID = e.App + "/" + e.Name
 	}
-	if live, ok := v.h.isLive(e.Session); ok && e.Labels == nil {
-		e.Labels = live.Labels
+	if known, ok := v.h.known(e.Session); ok && e.Labels == nil {
+		e.Labels = known.Labels
 	}
 	v.h.tell(e)
 	if v.h.o.Announced != nil {

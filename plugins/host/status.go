@@ -113,7 +113,9 @@ func (h *Host) Restart(ctx context.Context, name string) error {
 }
 
 // StartRecording attaches a plugin to a stream that it does not have, from
-// the cached GOP on.
+// the cached GOP on, or from the first frame if there was no media yet. It does
+// not wait for the plugin, which may have to wait for media: of a publisher that
+// came back and has sent none.
 func (h *Host) StartRecording(app, name, plugin string) error {
 	return h.record(app, name, plugin, true)
 }

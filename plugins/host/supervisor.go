@@ -39,11 +39,14 @@ type supervisor struct {
 	ended  chan struct{}
 
 	current atomic.Pointer[process] // for events
+	newest  atomic.Pointer[process] // of those that came up: says what the plugin wants
 
 	mu    sync.Mutex
 	posts []func()
 	held  map[string]event.Event // the streams of sessions, as they started
-	wake  chan struct{}
+	// offered are streams that have ended and that the plugin has not had.
+	offered map[string]event.Event
+	wake    chan struct{}
 
 	// loop
 	config     Config
@@ -64,7 +67,6 @@ type supervisor struct {
 	overrides  map[string]bool // recordings started and stopped by hand
 	waiters    []chan error    // for the end of a swap
 	background sync.WaitGroup
-	detaching  sync.WaitGroup // streams that are being ended, of background
 }
 
 func newSupervisor(h *Host, name string, c Config) *supervisor {
@@ -72,6 +74,7 @@ func newSupervisor(h *Host, name string, c Config) *supervisor {
 		h: h, name: name, given: c, config: c, logger: h.o.Logger.With("plugin", name),
 		ended: make(chan struct{}), wake: make(chan struct{}, 1), retry: time.NewTimer(time.Hour),
 		sessions: map[string]*attachment{}, overrides: map[string]bool{}, held: map[string]event.Event{},
+		offered: map[string]event.Event{},
 	}
 	s.out = newOutput(s.logger)
 	s.ctx, s.cancel = context.WithCancel(h.ctx)
@@ -207,6 +210,7 @@ func (s *supervisor) doStarted(p *process, err error) {
 	}
 	s.cur, s.unhealthy = p, 0
 	s.current.Store(p)
+	s.newest.Store(p)
 	s.doState(Running, "")
 	if len(s.old) > 0 {
 		s.doState(Swapping, "streams are being handed over")
@@ -343,13 +347,10 @@ func (s *supervisor) doStop() {
 	s.doState(Stopping, "")
 	s.current.Store(nil)
 	s.doAnswer(ErrNotUp)
-	s.doEnd()
+	s.doWindUp()
 	for _, p := range append(s.old, s.cur) {
 		if p != nil {
-			s.background.Go(func() {
-				s.detaching.Wait() // so that they get all of the sessions that have ended
-				p.stop("stopped")
-			})
+			s.background.Go(func() { p.stop("stopped") })
 		}
 	}
 	s.background.Wait()
@@ -358,14 +359,8 @@ func (s *supervisor) doStop() {
 	for session := range s.sessions {
 		s.h.release(session)
 	}
-}
-
-// doEnd ends the streams whose sessions have ended, if that was not seen yet.
-func (s *supervisor) doEnd() {
-	for _, a := range s.sessions {
-		if _, live := s.h.isLive(a.e.Session); !live && a.phase == attached {
-			s.doDetach(a, pluginv1.DetachReason_DETACH_REASON_ENDED, streamEnded)
-		}
+	for _, e := range s.offers() {
+		s.drop(e.Session)
 	}
 }
 

@@ -35,6 +35,7 @@ const (
 	ModeHang         = "hang"           // Health never answers
 	ModeStuck        = "stuck"          // Write never returns
 	ModeWriteError   = "write-error"    // a journal whose first Write fails
+	ModeSlowAttach   = "slow-attach"    // a journal whose Attach waits until the file "go" is in state_dir
 	ModeFloodLog     = "flood-log"      // logs without end
 	ModeFloodEvents  = "flood-events"   // announces without end
 	ModeDeaf         = "deaf"           // takes no events off the wire
@@ -191,11 +192,23 @@ func leaveChild(file string) error {
 }
 
 func (p *hostile) Attach(ctx context.Context, a sdk.Attach) (sdk.Stream, error) {
+	if p.mode == ModeSlowAttach {
+		awaitFile(ctx, p.host.StateDir()+"/go")
+	}
 	s, err := p.Journal.Attach(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	return &hostileStream{journalStream: s.(*journalStream), p: p}, nil
+}
+
+func awaitFile(ctx context.Context, file string) {
+	for ctx.Err() == nil {
+		if _, err := os.Stat(file); err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 type hostileStream struct {

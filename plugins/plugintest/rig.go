@@ -45,7 +45,7 @@ func NewRig(t testing.TB, configs map[string]host.Config, o host.Options) *Rig {
 	}
 	o.DataDir, o.StateDir, o.MediaSocket, o.Location = r.DataDir, r.StateDir, r.Media.Socket, time.UTC
 	o.IssueToken = func(host.Rights) (string, error) { return r.Media.IssueToken(), nil }
-	o.RevokeToken = r.Media.RevokeToken
+	o.RevokeToken, o.Kept = r.Media.RevokeToken, r.Media.Keeps
 	o.Announced, o.Metrics = r.announce, r.metric
 	if o.HealthInterval == 0 {
 		o.HealthInterval = 200 * time.Millisecond

@@ -279,6 +279,13 @@ func (p *Publication) End() {
 	}
 }
 
+// Keeps reports whether the media of a session can be read.
+func (s *Server) Keeps(session string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kept[session] != nil
+}
+
 // Forget drops what is kept of a session that has ended.
 func (p *Publication) Forget() {
 	p.s.mu.Lock()
@@ -309,6 +316,20 @@ func (p *Publication) begin(from string) (seq uint64, ok bool) {
 	return seq, err == nil && session == p.Session
 }
 
+// awaitMedia waits until there is media, as the server does, since what comes
+// first tells of it. false: the reader is gone.
+func (p *Publication) awaitMedia(ctx context.Context) bool {
+	for {
+		p.mu.Lock()
+		some := p.ended || len(p.frames) > 0
+		changed, broken := p.changed, p.generation
+		p.mu.Unlock()
+		if some || !await(ctx, changed, broken) {
+			return some
+		}
+	}
+}
+
 // gop is the number of the newest keyframe of video, or of the next frame.
 func (p *Publication) gop() uint64 {
 	for i := len(p.frames) - 1; i >= 0; i-- {
@@ -326,6 +347,10 @@ func (p *Publication) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "video/x-flv")
+	_ = http.NewResponseController(w).Flush()
+	if !p.awaitMedia(r.Context()) {
+		panic(http.ErrAbortHandler) // no clean end
+	}
 	b := flv.AppendFileHeader(nil, true, true)
 	p.mu.Lock()
 	for _, f := range p.headers {
