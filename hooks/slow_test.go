@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -69,6 +70,29 @@ func TestSlowDeadline(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestSlowRests: a slow call rests for what the process grew by, others do not.
+func TestSlowRests(t *testing.T) {
+	t.Parallel()
+	held := make([]byte, 2*slowFree)
+	var c call
+	c.begin(time.Minute, 1<<40, newPool(1, func(job) lane { return quick }))
+	c.watch()
+	c.seen = 1 // what the process has is far above
+	if c.slowDown(); c.seen != 0 || c.pace != 0 {
+		t.Error("it rests though it is quick")
+	}
+	c.lane = slow
+	if c.slowDown(); c.seen == 0 || c.pace != 0 {
+		t.Error("it rests for what was there before")
+	}
+	c.seen = 1
+	begun := time.Now()
+	if c.slowDown(); c.pace < slowFree || c.seen == 1 || time.Since(begun) < maxRest {
+		t.Errorf("it went on after %v, with %d bytes more", time.Since(begun), c.pace)
+	}
+	runtime.KeepAlive(held)
 }
 
 // TestSlowMemory: what calls hold that do not run is bounded in all.
