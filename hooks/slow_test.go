@@ -23,12 +23,17 @@ const slowScript = `function on_play(v)
   return true
 end`
 
+// othersGrow is a limit of memory for calls that compute for long beside other
+// tests, whose growth is taken for theirs.
+const othersGrow = 1 << 40
+
 // TestSlowBehind: calls that compute for long let others go first, and take
 // turns among each other.
 func TestSlowBehind(t *testing.T) {
 	t.Parallel()
 	r := start(t, slowScript, func(o *Options) {
 		o.Processors, o.Timeout, o.HTTPAllow = 1, time.Minute, []string{"127.0.0.1:1"}
+		o.QueueTimeout, o.Memory = time.Minute, othersGrow
 	})
 	var busy sync.WaitGroup
 	for range 6 {
@@ -59,7 +64,7 @@ func TestSlowDeadline(t *testing.T) {
 	t.Parallel()
 	r := start(t, slowScript, func(o *Options) {
 		// In turn, most of them would wait for too long.
-		o.Processors, o.Timeout, o.QueueTimeout = 1, 500*time.Millisecond, time.Second
+		o.Processors, o.Timeout, o.QueueTimeout, o.Memory = 1, 2*time.Second, 5*time.Second, othersGrow
 	})
 	var all sync.WaitGroup
 	for range 8 {
