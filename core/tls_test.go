@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -118,12 +119,14 @@ func TestConnectOverHTTP2(t *testing.T) {
 	}
 }
 
-func (r *running) put(path string) {
+func (r *running) put(path string) { r.putBody(path, []byte("x")) }
+
+func (r *running) putBody(path string, body []byte) {
 	r.t.Helper()
-	if err := r.Objects().Grant("p", []string{"hls"}, 1<<20); err != nil {
+	if err := r.Objects().Grant("p", []string{"hls"}, 4<<20); err != nil {
 		r.t.Fatal(err)
 	}
-	if err := r.Objects().Put("p", object.Put{Path: path, Body: []byte("x"), TTL: time.Hour}); err != nil {
+	if err := r.Objects().Put("p", object.Put{Path: path, Body: body, TTL: time.Hour}); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -136,6 +139,23 @@ func TestMaxDurationOverHTTP2(t *testing.T) {
 	r.publish(stream.Key{App: "live", Name: "cam"})
 	if code, body := r.get(r.browser(2), "/live/cam.flv"); code != http.StatusOK || len(body) < 13 {
 		t.Errorf("%d, %d bytes", code, len(body))
+	}
+}
+
+// TestFileMaxDurationOverHTTP2 ends a download whose connection has had its
+// time.
+func TestFileMaxDurationOverHTTP2(t *testing.T) {
+	t.Parallel()
+	d := &doorkeeper{v: event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 100 * time.Millisecond, Rate: 10_000}}}
+	r := run(t, secured(t), func(o *Options) { o.Hooks = d })
+	r.putBody("hls/live/a/1.ts", make([]byte, 3<<20)) // for five minutes at that rate
+	answer, err := r.browser(2).Get(r.url("/hls/live/a/1.ts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if n, err := io.Copy(io.Discard, answer.Body); err == nil || os.IsTimeout(err) || answer.StatusCode != http.StatusOK {
+		t.Errorf("%s, %d bytes, %v", answer.Status, n, err)
 	}
 }
 

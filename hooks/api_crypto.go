@@ -23,15 +23,33 @@ var (
 	hmacSHA256 hashFunc = sha256.New
 )
 
-// hmac is hmac_X(key, data, form): see pushSum.
+// maxKept is how long the key is at most that hmac keeps.
+const maxKept = 256
+
+// hmac is hmac_X(key, data, form): see pushSum. A script has one key, mostly,
+// and what is made of it serves the next call of this state.
 func (st *state) hmac(h hashFunc) lua.LGFunction {
+	var kept hash.Hash
+	var keptKey string
 	return func(L *lua.LState) int {
 		key, data := L.CheckString(1), L.CheckString(2)
 		st.check(L, st.call.tick((len(key)+len(data))/16))
-		m := hmac.New(h, []byte(key))
-		m.Write([]byte(data))
-		return pushSum(L, m.Sum(nil), 3)
+		m := kept
+		if m == nil || key != keptKey {
+			if m = hmac.New(h, []byte(key)); len(key) <= maxKept {
+				kept, keptKey = m, strings.Clone(key)
+			}
+		}
+		m.Reset()
+		m.Write(st.bytesOf(data))
+		return pushSum(L, m.Sum(st.sum[:0]), 3)
 	}
+}
+
+// bytesOf is s until it is called again.
+func (st *state) bytesOf(s string) []byte {
+	st.bytes = append(st.bytes[:0], s...)
+	return st.bytes
 }
 
 // digest is X(data, form).
@@ -40,8 +58,8 @@ func (st *state) digest(h hashFunc) lua.LGFunction {
 		data := L.CheckString(1)
 		st.check(L, st.call.tick(len(data)/16))
 		d := h()
-		d.Write([]byte(data))
-		return pushSum(L, d.Sum(nil), 2)
+		d.Write(st.bytesOf(data))
+		return pushSum(L, d.Sum(st.sum[:0]), 2)
 	}
 }
 
@@ -51,7 +69,8 @@ func pushSum(L *lua.LState, sum []byte, arg int) int {
 	var s string
 	switch form := L.OptString(arg, "hex"); form {
 	case "hex":
-		s = hex.EncodeToString(sum)
+		var b [2 * sha256.Size]byte // the longest
+		s = string(b[:hex.Encode(b[:], sum)])
 	case "raw":
 		s = string(sum)
 	case "base64":

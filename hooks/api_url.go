@@ -2,7 +2,9 @@ package hooks
 
 import (
 	"errors"
+	"iter"
 	"net/url"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -13,29 +15,44 @@ import (
 func (st *state) urlQuery(L *lua.LState) int {
 	s := L.CheckString(1)
 	st.check(L, st.call.grow(len(s)) && st.call.tick(len(s)/4))
-	L.Push(st.textTable(parseQuery(s)))
+	L.Push(st.queryTable(s))
 	return 1
+}
+
+// queryTable makes a table of a query.
+func (st *state) queryTable(s string) *lua.LTable {
+	t := st.L.CreateTable(0, min(strings.Count(s, "&")+1, 32))
+	n := 0
+	for key, value := range parameters(s) {
+		if t.RawGetString(key) != lua.LNil {
+			continue // the first holds
+		}
+		if n++; n > maxParams {
+			break
+		}
+		t.RawSetString(key, lua.LString(value))
+	}
+	return t
 }
 
 // maxParams bounds the parameters of a query.
 const maxParams = 1000
 
-// parseQuery reads "a=1&b=2", with or without a leading "?".
-func parseQuery(s string) map[string]string {
-	out := map[string]string{}
+// parameters are those of "a=1&b=2", with or without a leading "?".
+func parameters(s string) iter.Seq2[string, string] {
 	if s != "" && s[0] == '?' {
 		s = s[1:]
 	}
-	for s != "" && len(out) < maxParams {
-		pair, rest := cutByte(s, '&')
-		s = rest
-		key, value := cutByte(pair, '=')
-		key, value = unescape(key), unescape(value)
-		if _, ok := out[key]; !ok && key != "" {
-			out[key] = value
+	return func(yield func(key, value string) bool) {
+		for rest := s; rest != ""; {
+			var pair string
+			pair, rest = cutByte(rest, '&')
+			key, value := cutByte(pair, '=')
+			if key = unescape(key); key != "" && !yield(key, unescape(value)) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 func cutByte(s string, c byte) (before, after string) {
@@ -72,7 +89,7 @@ func (st *state) urlParse(L *lua.LState) int {
 	} {
 		t.RawSetString(name, text(s))
 	}
-	t.RawSetString("params", st.textTable(parseQuery(u.RawQuery)))
+	t.RawSetString("params", st.queryTable(u.RawQuery))
 	L.Push(t)
 	return 1
 }

@@ -31,6 +31,13 @@ const (
 	// allocates much in its first millisecond.
 	watchAfter = time.Millisecond
 	watchEvery = time.Millisecond
+	// slowFree is how much a slow call may allocate as fast as it can, and
+	// slowGrowth how much a second, in bytes, beyond: the collector, which has
+	// all of it to look at, is not as nice to event loops as a slow call's
+	// thread. maxRest is the longest that it waits for this at once.
+	slowFree   = 1 << 20
+	slowGrowth = 32 << 20
+	maxRest    = 20 * time.Millisecond
 	// maxString is the longest string that a script can make, in bytes.
 	maxString = 1 << 20
 	// heapMetric counts the bytes of all objects of the process.
@@ -69,6 +76,8 @@ type call struct {
 	watching bool
 	baseline uint64
 	grown    uint64 // what the process grew by before baseline was taken, while we ran
+	seen     uint64 // the process's heap at the last look
+	pace     uint64 // what it grew by since this call is slow
 	held     uint64 // what of it the gate was told
 	threads  int
 	logLines int
@@ -163,7 +172,28 @@ func (c *call) look() {
 	if now-c.watched > watchEvery && now-c.waited > watchAfter {
 		c.watch()
 		c.watched = now
+		c.slowDown()
 	}
+}
+
+// slowDown has a slow call that allocates fast rest as long as it ought to have
+// taken for it.
+func (c *call) slowDown() {
+	heap := c.sample[0].Value.Uint64()
+	if c.lane != slow || c.err != nil {
+		c.seen = 0
+		return
+	}
+	if c.seen != 0 && heap > c.seen {
+		before := c.pace
+		c.pace += heap - c.seen
+		if more := c.pace - max(before, slowFree); c.pace > slowFree {
+			time.Sleep(min(time.Duration(more)*time.Second/slowGrowth, maxRest, max(c.left(), 0)))
+			metrics.Read(c.sample[:]) // what others did meanwhile is not this call's
+			heap = c.sample[0].Value.Uint64()
+		}
+	}
+	c.seen = heap
 }
 
 // yield lets others have the processor, now and then. A slow call only rests:
@@ -244,6 +274,7 @@ func (c *call) fallBehind() {
 		return // it ends here
 	}
 	first := c.lane == quick
+	c.seen = 0
 	c.wait(func() {
 		c.gate.release(c.lane)
 		c.lane = c.gate.resume(slow, c.started.Add(c.deadline))

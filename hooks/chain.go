@@ -12,29 +12,29 @@ import (
 // decide runs the scripts' hook in order: the first refusal wins, and each
 // script sees what those before it changed. e is not changed.
 func (st *state) decide(hook string, e *event.Event) (Verdict, error) {
-	v := Verdict{Allow: true}
-	seen := *e
+	st.verdict, st.seen = Verdict{Allow: true}, *e
+	v, seen := &st.verdict, &st.seen
 	for i, s := range st.scripts {
 		if s.hooks[hook] == nil {
 			continue
 		}
-		a, b, err := st.callHook(i, hook, st.eventTable(&seen))
+		a, b, err := st.callHook(i, hook, st.eventTable(seen))
 		if err != nil {
-			return v, err
+			return *v, err
 		}
 		st.fillResult(a)
-		if err := applyResult(hook, &v, a, b); err != nil {
-			return v, st.resultError(s, hook, err)
+		if err := applyResult(hook, v, a, b); err != nil {
+			return *v, st.resultError(s, hook, err)
 		}
 		if !v.Allow || v.Skip {
 			break
 		}
-		show(&seen, e, &v)
+		show(seen, e, v)
 	}
 	if v.Allow {
 		v.Reason = "" // of "return ok, reason"
 	}
-	return st.finish(hook, &seen, v)
+	return st.finish(hook, seen, *v)
 }
 
 // fillResult fills the lazy tables in a result, such as labels = s.labels.

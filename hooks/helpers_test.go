@@ -48,7 +48,7 @@ func ask(t testing.TB, r *Runtime, e event.Event) Verdict {
 	select {
 	case v := <-answer:
 		return v
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("%s: no verdict", e.Event)
 		panic("unreachable")
 	}
@@ -65,7 +65,7 @@ func published(app, name string, params map[string]string) event.Event {
 // eventually polls until ok holds.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%s: did not happen", what)
 		}

@@ -135,7 +135,14 @@ func (st *state) pattern(L *lua.LState, p string) *pattern {
 }
 
 func (st *state) matcher(L *lua.LState, src, p string) *matcher {
-	return newMatcher(src, st.pattern(L, p), st.call.tick)
+	return newMatcher(src, st.pattern(L, p), st.tick)
+}
+
+// matchOnce is matcher for a function that is through with it before the script
+// goes on.
+func (st *state) matchOnce(L *lua.LState, src, p string) *matcher {
+	st.match.begin(src, st.pattern(L, p), st.tick)
+	return &st.match
 }
 
 // search finds, and ends the script's function when the call has to stop.
@@ -177,7 +184,7 @@ func (st *state) strFind(L *lua.LState) int {
 	if L.ToBool(4) || !strings.ContainsAny(p, "^$*+?.([%-") {
 		return st.plainFind(L, s, p, begin)
 	}
-	m := st.matcher(L, s, p)
+	m := st.matchOnce(L, s, p)
 	start, end := st.search(L, m, begin)
 	if start < 0 {
 		L.Push(lua.LNil)
@@ -205,7 +212,7 @@ func (st *state) plainFind(L *lua.LState, s, p string, begin int) int {
 
 func (st *state) strMatch(L *lua.LState) int {
 	s, p := L.CheckString(1), L.CheckString(2)
-	m := st.matcher(L, s, p)
+	m := st.matchOnce(L, s, p)
 	start, end := st.search(L, m, startIndex(L.OptInt(3, 1), len(s)))
 	if start < 0 {
 		L.Push(lua.LNil)

@@ -18,13 +18,19 @@ type matcher struct {
 }
 
 func newMatcher(src string, p *pattern, tick func(n int) bool) *matcher {
-	m := &matcher{src: src, p: p, tick: tick}
+	m := new(matcher)
+	m.begin(src, p, tick)
+	return m
+}
+
+// begin makes m ready for another string.
+func (m *matcher) begin(src string, p *pattern, tick func(n int) bool) {
+	*m = matcher{src: src, p: p, tick: tick}
 	if p.captures <= len(m.few) {
 		m.caps = m.few[:p.captures]
 	} else {
 		m.caps = make([]span, p.captures)
 	}
-	return m
 }
 
 // at matches at s exactly and returns the end, or -1.

@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -22,12 +23,17 @@ const slowScript = `function on_play(v)
   return true
 end`
 
+// othersGrow is a limit of memory for calls that compute for long beside other
+// tests, whose growth is taken for theirs.
+const othersGrow = 1 << 40
+
 // TestSlowBehind: calls that compute for long let others go first, and take
 // turns among each other.
 func TestSlowBehind(t *testing.T) {
 	t.Parallel()
 	r := start(t, slowScript, func(o *Options) {
 		o.Processors, o.Timeout, o.HTTPAllow = 1, time.Minute, []string{"127.0.0.1:1"}
+		o.QueueTimeout, o.Memory = time.Minute, othersGrow
 	})
 	var busy sync.WaitGroup
 	for range 6 {
@@ -58,7 +64,7 @@ func TestSlowDeadline(t *testing.T) {
 	t.Parallel()
 	r := start(t, slowScript, func(o *Options) {
 		// In turn, most of them would wait for too long.
-		o.Processors, o.Timeout, o.QueueTimeout = 1, 500*time.Millisecond, time.Second
+		o.Processors, o.Timeout, o.QueueTimeout, o.Memory = 1, 2*time.Second, 5*time.Second, othersGrow
 	})
 	var all sync.WaitGroup
 	for range 8 {
@@ -69,6 +75,29 @@ func TestSlowDeadline(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestSlowRests: a slow call rests for what the process grew by, others do not.
+func TestSlowRests(t *testing.T) {
+	t.Parallel()
+	held := make([]byte, 2*slowFree)
+	var c call
+	c.begin(time.Minute, 1<<40, newPool(1, func(job) lane { return quick }))
+	c.watch()
+	c.seen = 1 // what the process has is far above
+	if c.slowDown(); c.seen != 0 || c.pace != 0 {
+		t.Error("it rests though it is quick")
+	}
+	c.lane = slow
+	if c.slowDown(); c.seen == 0 || c.pace != 0 {
+		t.Error("it rests for what was there before")
+	}
+	c.seen = 1
+	begun := time.Now()
+	if c.slowDown(); c.pace < slowFree || c.seen == 1 || time.Since(begun) < maxRest {
+		t.Errorf("it went on after %v, with %d bytes more", time.Since(begun), c.pace)
+	}
+	runtime.KeepAlive(held)
 }
 
 // TestSlowMemory: what calls hold that do not run is bounded in all.

@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
@@ -17,6 +18,8 @@ const (
 	registryMax   = 1 << 16
 	// stepBytes is what an instruction is taken to leave in a state, on average.
 	stepBytes = 32
+	// keptBytes is the size of the buffer that a state keeps from call to call.
+	keptBytes = 16 << 10
 )
 
 // arrayOnce sets a variable of the library before its first state exists.
@@ -41,6 +44,14 @@ type state struct {
 
 	lazyMeta *lua.LTable
 	lazy     []lazyTable // of the call
+
+	// What each call needs anew, so that it need not be made anew.
+	verdict Verdict
+	seen    event.Event
+	tick    func(n int) bool // call.tick
+	match   matcher
+	bytes   []byte
+	sum     [sha256.Size]byte
 }
 
 // stateScript is a script inside a state: its globals, and its hooks.
@@ -60,6 +71,7 @@ func newState(set *scriptSet, svc *services, timeout time.Duration, limit uint64
 		CallStackSize: callDepth, RegistrySize: registryStart, RegistryMaxSize: registryMax,
 		RegistryGrowStep: registryStart, SkipOpenLibs: true,
 	})}
+	st.tick = st.call.tick
 	st.call.begin(timeout, limit, nil)
 	st.L.SetContext(&st.call)
 	st.openLibraries()
@@ -159,6 +171,10 @@ func (st *state) end() (reusable bool) {
 	st.carried += st.call.strings + uint64(st.call.steps)*stepBytes
 	st.L.SetTop(0)
 	st.call.end()
+	st.verdict, st.seen, st.match = Verdict{}, event.Event{}, matcher{}
+	if cap(st.bytes) > keptBytes {
+		st.bytes = nil
+	}
 	return st.call.err == nil
 }
 

@@ -51,6 +51,17 @@ func (d *distribution) quantile(q float64) time.Duration {
 	return d.most
 }
 
+// above is how many exceed v, to the width of a bucket.
+func (d *distribution) above(v time.Duration) (n uint64) {
+	if d.counts == nil {
+		return 0
+	}
+	for _, c := range d.counts[bucketOf(v)+1:] {
+		n += c
+	}
+	return n
+}
+
 // merge adds what other has.
 func (d *distribution) merge(other *distribution) {
 	if d.counts == nil {

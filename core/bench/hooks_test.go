@@ -20,7 +20,7 @@ func TestHooks(t *testing.T) {
 	}
 	t.Log("\n" + text.String())
 	for _, s := range r.Stalls {
-		if s.AnswerMS.Count == 0 || (s.Refused == 0) != (s.Rule == "") {
+		if s.AnswerMS.Count == 0 || s.FloorMS.Count == 0 || (s.Refused == 0) != (s.Rule == "") {
 			t.Errorf("%q: %+v", s.Rule, s)
 		}
 	}

@@ -19,13 +19,19 @@ type HooksReport struct {
 // StallRun is how long loops kept others waiting while scripts ran under a
 // rule; "" is without any.
 type StallRun struct {
-	Rule     string  `json:"rule"`
-	AnswerMS Spread  `json:"answer_ms"`
-	Refused  int     `json:"refused"`
-	Allowed  int     `json:"allowed"`
-	Lost     int     `json:"lost"`    // without an answer
-	CallMS   Spread  `json:"call_ms"` // until the verdict
-	Idle     float64 `json:"machine_idle"`
+	Rule     string `json:"rule"`
+	AnswerMS Spread `json:"answer_ms"`
+	Stalls   uint64 `json:"stalls"` // answers after more than 5 ms
+	// FloorMS and FloorStalls are those of threads of another process that do
+	// nothing but answer, asked at the same time: what the machine has of them
+	// is no loop's.
+	FloorMS     Spread  `json:"floor_ms"`
+	FloorStalls uint64  `json:"floor_stalls"`
+	Refused     int     `json:"refused"`
+	Allowed     int     `json:"allowed"`
+	Lost        int     `json:"lost"`    // without an answer
+	CallMS      Spread  `json:"call_ms"` // until the verdict
+	Idle        float64 `json:"machine_idle"`
 }
 
 // JoinRun is the latency of viewers before others came, and while they came.
@@ -65,7 +71,8 @@ func named(rule, none string) string {
 }
 
 func (r StallRun) summary() string {
-	s := fmt.Sprintf("%s: loops answer %s (%d times)", named(r.Rule, "no scripts run"), r.AnswerMS, r.AnswerMS.Count)
+	s := fmt.Sprintf("%s: loops answer %s, %d of %d after more than 5 ms; bare threads beside them %s, %d of %d",
+		named(r.Rule, "no scripts run"), r.AnswerMS, r.Stalls, r.AnswerMS.Count, r.FloorMS, r.FloorStalls, r.FloorMS.Count)
 	if r.Rule != "" {
 		s += fmt.Sprintf("; %d calls refused after %s, %d allowed, %d lost", r.Refused, r.CallMS, r.Allowed, r.Lost)
 	}

@@ -17,6 +17,8 @@ const (
 	// stallEvery is how long a stall probe rests between two questions: short
 	// against the stalls that are looked for.
 	stallEvery = 2 * time.Millisecond
+	// stallTarget is how long a loop may keep others waiting.
+	stallTarget = 5 * time.Millisecond
 	// stallRequest is answered by a loop alone: no script and no other
 	// goroutine has a part in it.
 	stallRequest = "OPTIONS /bench/none.flv HTTP/1.1\r\nHost: bench\r\n\r\n"
@@ -63,18 +65,69 @@ func dialBlocking(ctx context.Context, address string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("ask the server: %w", err)
 	}
-	defer func() { _ = c.Close() }()
-	f, err := c.(*net.TCPConn).File()
-	if err != nil {
-		return 0, fmt.Errorf("ask the server: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	fd, err := unix.Dup(int(f.Fd())) // Fd has it block
+	fd, err := blocking(c)
 	if err != nil {
 		return 0, fmt.Errorf("ask the server: %w", err)
 	}
 	wait := unix.NsecToTimeval(int64(probeLimit))
 	return fd, unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait)
+}
+
+// blocking takes the socket out of a connection, which is closed.
+func blocking(c net.Conn) (int, error) {
+	defer func() { _ = c.Close() }()
+	f, err := c.(*net.TCPConn).File()
+	if err != nil {
+		return 0, fmt.Errorf("take socket: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	fd, err := unix.Dup(int(f.Fd())) // Fd has it block
+	if err != nil {
+		return 0, fmt.Errorf("take socket: %w", err)
+	}
+	return fd, nil
+}
+
+// startEcho answers each connection by a thread of this process that does
+// nothing else, and has the priority of a loop: who asks it learns how long the
+// machine keeps such a thread waiting, whatever the server does. It ends when
+// the listener is closed, and who asked has gone.
+func startEcho() (net.Listener, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for an echo: %w", err)
+	}
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			if fd, err := blocking(c); err == nil {
+				go echo(fd)
+			}
+		}
+	}()
+	return ln, nil
+}
+
+func echo(fd int) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer func() { _ = unix.Close(fd) }()
+	buffer := make([]byte, 4096)
+	for {
+		n, err := unix.Read(fd, buffer)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil || n == 0:
+			return
+		}
+		if _, err := unix.Write(fd, buffer[:n]); err != nil {
+			return
+		}
+	}
 }
 
 var errShortAnswer = errors.New("the server's answer is not a whole one")
@@ -115,13 +168,28 @@ func (o HooksOptions) stalls(ctx context.Context, slow, rule string) (StallRun, 
 	if err != nil {
 		return run, err
 	}
+	defer p.stop()
+	ln, err := startEcho()
+	if err != nil {
+		return run, err
+	}
+	defer func() { _ = ln.Close() }()
+	floor, err := startStallProbe(ctx, ln.Addr().String())
+	if err != nil {
+		return run, err
+	}
 	before := machine()
 	pause(ctx, o.Duration)
 	run.Idle = idleShare(before, machine())
 	p.stop()
+	floor.stop()
 	calls.stop()
+	run.Stalls, run.FloorStalls = p.taken.above(stallTarget), floor.taken.above(stallTarget)
 	if run.AnswerMS, err = p.spread(); err != nil {
 		return run, fmt.Errorf("ask the server: %w", err)
+	}
+	if run.FloorMS, err = floor.spread(); err != nil {
+		return run, fmt.Errorf("ask the echo: %w", err)
 	}
 	run.CallMS, run.Refused, run.Allowed, run.Lost = calls.took.spread(), calls.refused, calls.allowed, calls.lost
 	return run, nil

@@ -2,11 +2,9 @@ package web
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
-	"net"
 	"net/http"
-	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -15,25 +13,10 @@ import (
 type Admission interface {
 	// Rate is how many bytes a second may be sent on it; 0: any.
 	Rate() int64
-}
-
-// visitor is a connection of HTTP/2, about which it is decided once.
-type visitor struct {
-	once      sync.Once
-	admission Admission
-	limiter   *rate.Limiter // of all that is sent on it; nil: none
-	reason    string
-	ok        bool
-}
-
-type visitorKey struct{}
-
-// withVisitor is withConn for connections of HTTP/2.
-func withVisitor(ctx context.Context, c net.Conn) context.Context {
-	if _, ok := c.(*tls.Conn); !ok {
-		return ctx
-	}
-	return context.WithValue(ctx, visitorKey{}, new(visitor))
+	// Left is how long it may last from now; 0: for ever.
+	Left() time.Duration
+	// Idle is how long it may rest between requests; 0: as long as any.
+	Idle() time.Duration
 }
 
 // guest is a visitor where nothing is said of one.
@@ -47,11 +30,8 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) *visitor {
 		return guest // a loop has asked
 	}
 	v.once.Do(func() {
-		if v.admission, v.reason, v.ok = s.opts.Admit(r); !v.ok {
-			return
-		}
-		if bytes := v.admission.Rate(); bytes > 0 {
-			v.limiter = NewLimiter(bytes)
+		if v.admission, v.reason, v.ok = s.opts.Admit(r); v.ok {
+			v.bound()
 		}
 	})
 	if !v.ok {

@@ -22,8 +22,8 @@ type connKey struct{}
 
 // withConn is http.Server.ConnContext: it leads from a request to its conn, and
 // to what was decided about one that speaks HTTP/2.
-func withConn(ctx context.Context, c net.Conn) context.Context {
-	return withVisitor(context.WithValue(ctx, connKey{}, c), c)
+func (s *Server) withConn(ctx context.Context, c net.Conn) context.Context {
+	return s.visitors.join(context.WithValue(ctx, connKey{}, c), c)
 }
 
 // connOf returns the conn that r came on; nil if it did not come by a Handoff.

@@ -61,6 +61,7 @@ func (s *Server) relayLive(w http.ResponseWriter, r *http.Request, v *visitor) {
 		return
 	}
 	defer t.Close()
+	defer v.relaying()()
 	defer context.AfterFunc(r.Context(), func() { _ = t.Close() })()
 	s.relay(w, r, t, v)
 }

@@ -55,6 +55,13 @@ func (l *tunnels) open(request []byte, remote net.Addr, _ Admission) (Tunnel, er
 // client of it.
 func startHTTP2(t *testing.T, l *tunnels, settings Settings) (*http.Client, string) {
 	t.Helper()
+	_, client, url := startAdmitting(t, l, settings, nil)
+	return client, url
+}
+
+// startAdmitting is startHTTP2 with an Options.Admit.
+func startAdmitting(t *testing.T, l *tunnels, settings Settings, admit func(*http.Request) (Admission, string, bool)) (*Server, *http.Client, string) {
+	t.Helper()
 	own, err := certificate.SelfSigned(time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +72,7 @@ func startHTTP2(t *testing.T, l *tunnels, settings Settings) (*http.Client, stri
 	s, err := New(Options{
 		Handoff: out, Settings: settings, IsLive: func(r *http.Request) bool { return live(r.URL.Path) },
 		ReturnToLoop: func(net.Conn, []byte, net.Addr) error { return errors.New("not by HTTP/2") }, Tunnel: l.open,
+		Admit: admit,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +89,7 @@ func startHTTP2(t *testing.T, l *tunnels, settings Settings) (*http.Client, stri
 	}()
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}, "https://" + ln.Addr().String()
+	return s, &http.Client{Transport: transport}, "https://" + ln.Addr().String()
 }
 
 const liveAnswer = "HTTP/1.0 200 OK\r\nContent-Type: video/x-flv\r\nX-Loop: 1\r\nConnection: close\r\n\r\n"

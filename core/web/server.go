@@ -85,6 +85,7 @@ type Server struct {
 	pages     pages
 	manifests manifests
 	records   records
+	visitors  visitors
 	http      *http.Server
 }
 
@@ -138,7 +139,8 @@ func (s *Server) newHTTP() *http.Server {
 		ReadHeaderTimeout: s.opts.HeaderTimeout,
 		IdleTimeout:       s.opts.IdleTimeout,
 		MaxHeaderBytes:    s.opts.MaxHeaderBytes,
-		ConnContext:       withConn,
+		ConnContext:       s.withConn,
+		ConnState:         s.visitors.changed,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 }
