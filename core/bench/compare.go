@@ -297,7 +297,11 @@ func (c *comparison) ingestPair(ctx context.Context) (p IngestPair, err error) {
 	return p, c.publish(ctx, rival, p.Nginx)
 }
 
+// ringsFill is how long rings fill and the heap grows: what follows is what
+// publishers go on to cost.
+const ringsFill = 30 * time.Second
+
 func (c *comparison) publish(ctx context.Context, s *subject, r *PublishReport) error {
 	return runReport(ctx, c.command("publish", c.shape(), "-url", s.url(RTMP), "-n", fmt.Sprint(c.options.Publishers),
-		"-duration", c.options.Duration.String(), "-pid", fmt.Sprint(s.pid()), "-json"), r)
+		"-settle", ringsFill.String(), "-duration", c.options.Duration.String(), "-pid", fmt.Sprint(s.pid()), "-json"), r)
 }
