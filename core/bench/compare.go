@@ -303,5 +303,5 @@ const ringsFill = 30 * time.Second
 
 func (c *comparison) publish(ctx context.Context, s *subject, r *PublishReport) error {
 	return runReport(ctx, c.command("publish", c.shape(), "-url", s.url(RTMP), "-n", fmt.Sprint(c.options.Publishers),
-		"-settle", ringsFill.String(), "-duration", c.options.Duration.String(), "-pid", fmt.Sprint(s.pid()), "-json"), r)
+		"-settle", min(ringsFill, 10*c.options.Duration).String(), "-duration", c.options.Duration.String(), "-pid", fmt.Sprint(s.pid()), "-json"), r)
 }
