@@ -48,6 +48,8 @@ type stream struct {
 	stalled  bool // the leading track does not go on
 
 	list       []playlist.Segment // what is listed and complete
+	text       playlist.Text      // of the first of list, if none leaves it
+	written    written            // of the playlist on disk
 	number     int64              // of the next segment
 	breaks     int64              // discontinuities before list
 	target     int                // of the playlist, in seconds
