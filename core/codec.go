@@ -1,82 +1,76 @@
 package core
 
 import (
-	"bytes"
 	"log/slog"
 
-	"github.com/Eyevinn/mp4ff/aac"
-	"github.com/Eyevinn/mp4ff/avc"
-
 	"github.com/millrace/millrace/core/admin"
+	"github.com/millrace/millrace/core/amf"
+	"github.com/millrace/millrace/core/codec"
+	"github.com/millrace/millrace/core/flv"
 	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/core/stream"
 )
 
-// videoStatus is what a stream's sequence header tells of its video.
+// videoStatus is what a stream's sequence header, or its first keyframe, tells
+// of its video; else the publisher's word. Nil: there is none.
 func videoStatus(st *media.State) *admin.VideoStatus {
 	if !st.HasVideo {
 		return nil
 	}
-	v := &admin.VideoStatus{Codec: st.VideoCodec.String()}
-	if st.Video == nil || st.Video.Codec != media.AVC {
-		return v
+	p := parameters(st.VideoCodec, st.Video, st.VideoHead)
+	v := &admin.VideoStatus{Codec: st.VideoCodec.String(), Width: p.Width, Height: p.Height, Profile: p.Profile}
+	if v.Width == 0 || v.Height == 0 {
+		said := metadata(st)
+		v.Width, v.Height = either(v.Width, said.Number("width")), either(v.Height, said.Number("height"))
 	}
-	config, err := avc.DecodeAVCDecConfRec(st.Video.Body())
-	if err != nil || len(config.SPSnalus) == 0 {
-		return v
-	}
-	sps, err := avc.ParseSPSNALUnit(config.SPSnalus[0], true)
-	if err != nil {
-		return v
-	}
-	v.Width, v.Height = int(sps.Width), int(sps.Height)
-	v.Profile = profileName(sps.Profile)
 	return v
 }
 
-func profileName(p uint32) string {
-	switch p {
-	case 66:
-		return "baseline"
-	case 77:
-		return "main"
-	case 88:
-		return "extended"
-	case 100:
-		return "high"
-	case 110:
-		return "high10"
-	case 122:
-		return "high422"
-	case 244:
-		return "high444"
-	}
-	return ""
-}
-
-// audioStatus is what a stream's sequence header tells of its audio.
+// audioStatus is the same of its audio.
 func audioStatus(st *media.State) *admin.AudioStatus {
 	if !st.HasAudio {
 		return nil
 	}
-	a := &admin.AudioStatus{Codec: st.AudioCodec.String()}
-	if st.Audio == nil || st.Audio.Codec != media.AAC {
-		return a
-	}
-	if config, err := aac.DecodeAudioSpecificConfig(bytes.NewReader(st.Audio.Body())); err == nil {
-		a.SampleRate = config.SamplingFrequency
-		a.Channels = channels(config.ChannelConfiguration)
+	p := parameters(st.AudioCodec, st.Audio, st.AudioHead)
+	a := &admin.AudioStatus{Codec: st.AudioCodec.String(), SampleRate: p.SampleRate, Channels: p.Channels}
+	if a.SampleRate == 0 || a.Channels == 0 {
+		said := metadata(st)
+		a.SampleRate, a.Channels = either(a.SampleRate, said.Number("audiosamplerate")), either(a.Channels, said.Number("audiochannels"))
 	}
 	return a
 }
 
-// channels is the number of channels of an AAC channel configuration (ISO/IEC
-// 14496-3, table 1.19).
-func channels(configuration byte) int {
-	if configuration == 7 {
-		return 8
+// parameters are those of a track, as far as they can be read. A sequence header
+// of another codec is an old one.
+func parameters(c media.FourCC, header *media.Frame, head []byte) codec.Parameters {
+	var config []byte
+	if header != nil && header.Codec == c {
+		config = header.Body()
 	}
-	return int(configuration)
+	p, err := codec.Read(c, config, head)
+	if err != nil {
+		return codec.Parameters{} // people see zeros; players may know better
+	}
+	return p
+}
+
+// metadata is the onMetaData in force, empty if there is none.
+func metadata(st *media.State) flv.Metadata {
+	if st.Metadata == nil {
+		return flv.Metadata{}
+	}
+	m, err := flv.ParseMetadata(st.Metadata.Payload(), amf.Limits{})
+	if err != nil {
+		return flv.Metadata{}
+	}
+	return m
+}
+
+func either(known int, said float64) int {
+	if known == 0 && said > 0 && said < 1<<24 {
+		return int(said)
+	}
+	return known
 }
 
 // codecAttr is what a stream carries, for the log.

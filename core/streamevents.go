@@ -3,10 +3,7 @@ package core
 import (
 	"time"
 
-	"github.com/millrace/millrace/core/admin"
-	"github.com/millrace/millrace/core/amf"
 	"github.com/millrace/millrace/core/event"
-	"github.com/millrace/millrace/core/flv"
 	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/core/stream"
 )
@@ -75,35 +72,13 @@ func streamEvent(name string, st *stream.Stream, p stream.Publisher) event.Event
 	return e
 }
 
-// describeMedia fills in what is known of the media: by the sequence headers,
-// else by the publisher's word.
+// describeMedia fills in what is known of the media.
 func describeMedia(e *event.Event, st *media.State) {
-	var said flv.Metadata
-	if st.Metadata != nil {
-		if m, err := flv.ParseMetadata(st.Metadata.Payload(), amf.Limits{}); err == nil {
-			said = m
-		}
-	}
 	if v := videoStatus(st); v != nil {
-		e.VideoCodec, e.FPS = v.Codec, said.Number("framerate")
-		e.Width, e.Height = either(v.Width, said.Number("width")), either(v.Height, said.Number("height"))
+		e.VideoCodec, e.Width, e.Height = v.Codec, v.Width, v.Height
+		e.FPS = metadata(st).Number("framerate")
 	}
 	if a := audioStatus(st); a != nil {
-		e.AudioCodec = a.Codec
-		e.SampleRate, e.Channels = either(a.SampleRate, said.Number("audiosamplerate")), channelsOf(a, said)
+		e.AudioCodec, e.SampleRate, e.Channels = a.Codec, a.SampleRate, a.Channels
 	}
-}
-
-func either(known int, said float64) int {
-	if known == 0 && said > 0 && said < 1<<24 {
-		return int(said)
-	}
-	return known
-}
-
-func channelsOf(a *admin.AudioStatus, said flv.Metadata) int {
-	if a.Channels != 0 {
-		return a.Channels
-	}
-	return either(0, said.Number("audiochannels"))
 }

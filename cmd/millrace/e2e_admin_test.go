@@ -21,7 +21,11 @@ type streamInfo struct {
 		Codec         string
 		Width, Height int
 	}
-	Audio                struct{ Codec string }
+	Audio struct {
+		Codec      string
+		SampleRate int `json:"sample_rate"`
+		Channels   int
+	}
 	Viewers              int
 	ViewersByProtocol    map[string]int `json:"viewers_by_protocol"`
 	BytesIn              int64          `json:"bytes_in"`

@@ -82,6 +82,16 @@ func (c FourCC) String() string {
 	return c.Code()
 }
 
+// InBand reports whether a codec's parameters are in its frames: it has no
+// sequence header, or one that does not tell them, at least by some encoders.
+func (c FourCC) InBand() bool {
+	switch c {
+	case AV1, VP8, VP9, MP3, AC3, EAC3:
+		return true
+	}
+	return false
+}
+
 // Printable reports whether the code is four printable ASCII characters.
 func (c FourCC) Printable() bool {
 	for shift := 0; shift < 32; shift += 8 {

@@ -57,6 +57,18 @@ func TestFourCCString(t *testing.T) {
 	}
 }
 
+func TestInBand(t *testing.T) {
+	t.Parallel()
+	for c, want := range map[FourCC]bool{
+		AVC: false, HEVC: false, AAC: false, Opus: false, FLAC: false, LegacyAudio(11): false,
+		AV1: true, VP8: true, VP9: true, MP3: true, AC3: true, EAC3: true,
+	} {
+		if c.InBand() != want {
+			t.Errorf("%s: %t", c, !want)
+		}
+	}
+}
+
 func TestMakeFourCC(t *testing.T) {
 	t.Parallel()
 	if AVC != 0x61766331 { // "avc1", first character highest

@@ -88,9 +88,17 @@ type State struct {
 	// alone is no track.
 	HasVideo, HasAudio     bool
 	VideoCodec, AudioCodec FourCC
+	// VideoHead and AudioHead are where the first frame began (of video: the
+	// first keyframe), HeadSize bytes at most, for codecs that are InBand;
+	// otherwise nil.
+	VideoHead, AudioHead []byte
 	// Session changes with each publish session that feeds the stream.
 	Session uint64
 }
+
+// HeadSize is how many bytes of a frame hold its codec's parameters. The most
+// has the sequence header of AV1, with each of its 32 operating points.
+const HeadSize = 512
 
 // NewFrame makes a frame around a roomy buffer (see [NewRoom]) whose payload
 // is FLV tag data, body bytes of which are header. It takes ownership of room.

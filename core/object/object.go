@@ -75,6 +75,7 @@ type blob struct {
 	sum    [sha256.Size]byte
 	owner  *owner
 	refs   int
+	at     *position // nil: it was not read as a playlist
 }
 
 // object makes the object that p describes, of the bytes of others if blobs
@@ -102,12 +103,26 @@ func (p Put) object(now time.Time, blobs []*blob) (*Object, error) {
 		o.Delta = contentOf([]*blob{newBlob([][]byte{p.Delta})})
 	}
 	if p.Blocking {
-		o.at = positionOf(o.Full.Blocks)
+		o.at = o.position()
 		if !o.at.playlist {
 			o.at.next, o.at.parts = p.MSN, p.Part
 		}
 	}
 	return o, nil
+}
+
+// position reads how far the playlist goes, once for all objects that are the
+// same bytes: of a session of hours they are many.
+func (o *Object) position() position {
+	b := o.blobs[0]
+	if len(o.blobs) > 1 {
+		return positionOf(o.Full.Blocks)
+	}
+	if b.at == nil {
+		at := positionOf(o.Full.Blocks)
+		b.at = &at
+	}
+	return *b.at
 }
 
 func (p Put) ttl() time.Duration {

@@ -51,6 +51,9 @@ type Publication struct {
 		number uint8
 	}
 	settled bool // it is known which media it has
+	// headed tells of which media, audio and video, the parameters are in the
+	// state: in the sequence header, or in the head of a frame after it.
+	headed [2]bool
 }
 
 // settleTime is how long, in ms of a stream's own time, an announced medium is
@@ -152,19 +155,32 @@ func (p *Publication) config(f *media.Frame, o *Options) {
 		return
 	}
 	f.DTS = s.timeline.place(f.Kind)
-	s.introduce(f, func(st *media.State) {
-		switch {
-		case isOther(f):
-			others := slices.DeleteFunc(slices.Clone(st.Others), f.SameRole)
-			st.Others = append(others, f)
-		case f.Kind == media.Video:
-			st.Video = f
-		default:
-			st.Audio = f
-		}
-	}, o)
-	if p.settled && !isOther(f) {
+	s.introduce(f, func(st *media.State) { replace(st, f) }, o)
+	if isOther(f) {
+		return
+	}
+	p.headed[index(f.Kind)] = false
+	// What only frames tell is told with the first one: see saw.
+	if p.settled && !f.Codec.InBand() {
 		s.registry.notify(Notice{Stream: s, What: Recoded, Kind: f.Kind})
+	}
+}
+
+// replace puts f, a sequence header or extra, in its place. A medium that was
+// seen is of f's codec from then on.
+func replace(st *media.State, f *media.Frame) {
+	switch {
+	case isOther(f):
+		others := slices.DeleteFunc(slices.Clone(st.Others), f.SameRole)
+		st.Others = append(others, f)
+	case f.Kind == media.Video:
+		if st.Video = f; st.HasVideo && st.VideoCodec != f.Codec {
+			st.VideoCodec, st.VideoHead = f.Codec, nil
+		}
+	default:
+		if st.Audio = f; st.HasAudio && st.AudioCodec != f.Codec {
+			st.AudioCodec, st.AudioHead = f.Codec, nil
+		}
 	}
 }
 
@@ -222,7 +238,8 @@ func (p *Publication) gate(f *media.Frame) bool {
 	return p.gated
 }
 
-// saw notes that a medium is really there, and tells viewers if that is news.
+// saw notes that a medium is really there, and how its codec's frames begin,
+// and tells viewers if that is news.
 func (p *Publication) saw(f *media.Frame, now int64, o *Options) {
 	if f.Is(media.Other) {
 		return
@@ -233,19 +250,28 @@ func (p *Publication) saw(f *media.Frame, now int64, o *Options) {
 	if f.Kind == media.Video {
 		known, codec = st.HasVideo, st.VideoCodec
 	}
-	if known && codec == f.Codec {
+	news := !known || codec != f.Codec
+	if news {
+		p.headed[index(f.Kind)] = false
+	}
+	head := p.head(f)
+	if !news && head == nil {
 		return
 	}
 	s.setState(func(st *media.State) {
 		if f.Kind == media.Video {
-			st.HasVideo, st.VideoCodec = true, f.Codec
+			st.HasVideo, st.VideoCodec, st.VideoHead = true, f.Codec, head
 		} else {
-			st.HasAudio, st.AudioCodec = true, f.Codec
+			st.HasAudio, st.AudioCodec, st.AudioHead = true, f.Codec, head
 		}
 	})
-	if p.settled && !known {
+	switch {
+	case !p.settled:
+	case !known:
 		s.registry.notify(Notice{Stream: s, What: LateTrack, Kind: f.Kind})
 		p.announce(now, o)
+	case head != nil:
+		s.registry.notify(Notice{Stream: s, What: Recoded, Kind: f.Kind})
 	}
 }
 

@@ -37,6 +37,22 @@ func start(h *plugintest.Host, pairs ...any) *Recorder {
 	return r
 }
 
+// recorded is a host that had a recorder take a session of what feed gives it.
+func recorded(t *testing.T, feed func(*plugintest.Stream), pairs ...any) *plugintest.Host {
+	t.Helper()
+	h := plugintest.NewHost(t)
+	recordedBy(h, feed, pairs...)
+	return h
+}
+
+func recordedBy(h *plugintest.Host, feed func(*plugintest.Stream), pairs ...any) {
+	r := start(h, pairs...)
+	s := h.Attach(r, "live", "cam")
+	feed(s)
+	s.End()
+	h.Stop(r)
+}
+
 // tap is a recorder whose streams a test can reach, and that can crash.
 type tap struct {
 	*Recorder

@@ -44,7 +44,7 @@ func createPart(dir folder, st state, sync record.Sync) (*part, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	if err := p.begin(); err != nil { // empty again, so that the name can be used
-		return nil, errors.Join(err, f.Truncate(0), dir.forget(st.Part.Number), f.Close())
+		return nil, errors.Join(err, f.Truncate(0), dir.forget(st.Part.Number), record.CloseLocked(f))
 	}
 	return p, nil
 }
@@ -97,7 +97,7 @@ func openPart(dir folder, st state, sync record.Sync) (*part, uint64, error) {
 		next, err = p.recover()
 	}
 	if err != nil {
-		return nil, 0, errors.Join(err, f.Close())
+		return nil, 0, errors.Join(err, record.CloseLocked(f))
 	}
 	return p, next, nil
 }
@@ -241,7 +241,7 @@ func (p *part) close(next uint64) error {
 }
 
 // release lets the files go as they are.
-func (p *part) release() error { return errors.Join(p.w.f.Close(), p.idx.close()) }
+func (p *part) release() error { return errors.Join(record.CloseLocked(p.w.f), p.idx.close()) }
 
 // isKey: a decoder can start at the frame, for the track that players show.
 func isKey(f *media.Frame) bool {

@@ -135,7 +135,7 @@ func Repair(path string) (Repaired, error) {
 		return Repaired{}, fmt.Errorf("repair: %w", err)
 	}
 	out, err := repairFile(f, path)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, record.CloseLocked(f)); err != nil {
 		return out, fmt.Errorf("repair %s: %w", path, err)
 	}
 	return out, nil

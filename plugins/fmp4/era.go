@@ -25,7 +25,7 @@ func (w *writer) begin(final bool) (bool, error) {
 		e.Tracks = append(e.Tracks, eraTrack{Kind: t.kind, FourCC: t.fourCC, Config: t.config, Codec: *t.codec, Bitrate: t.bitrate})
 		tracks = append(tracks, box.Track{ID: trackID(t.kind), Codec: t.codec, Bitrate: t.bitrate})
 	}
-	if len(tracks) == 0 || waiting && !final && w.span() < maxWait {
+	if len(tracks) == 0 || waiting && !final && w.span() < maxWait && w.size < maxPending {
 		return false, nil
 	}
 	if w.sess == nil {

@@ -74,8 +74,11 @@ func (w *writer) describe(n *note, taken [2]int) {
 
 // restart finds the frame that the next fragment begins with.
 func (w *writer) restart() {
-	w.begun = false
+	w.begun, w.size = false, 0
 	for _, t := range w.tracks {
+		for i := range t.pending {
+			w.size += len(t.pending[i].f.Body())
+		}
 		if len(t.pending) > 0 && (!w.begun || t.pending[0].f.DTS < w.first.f.DTS) {
 			w.begun, w.first = true, t.pending[0]
 		}

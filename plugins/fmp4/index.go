@@ -108,7 +108,7 @@ func (s *session) addToIndex(set *set, p record.Part) error {
 	}
 	path := filepath.Join(s.Dir, set.folder, set.playlistName())
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := replace(path, appendPlaylistEntry(playlistHead("EVENT", s.opt.longest()), &e, true)); err != nil {
+		if err := record.Replace(path, appendPlaylistEntry(playlistHead("EVENT", s.opt.longest()), &e, true)); err != nil {
 			return err
 		}
 		if set.kind != 0 {
@@ -116,34 +116,7 @@ func (s *session) addToIndex(set *set, p record.Part) error {
 		}
 		return nil
 	}
-	return appendLines(path, appendPlaylistEntry(nil, &e, e.Discontinuity))
-}
-
-// page is the unit in which a file system shows what is appended: a reader
-// sees all of a write within one page, or nothing.
-const page = 4096
-
-// appendLines appends an entry to a playlist without writing it anew, which
-// would cost more than the media after some hours. A comment fills the page if
-// the entry does not fit into it, so that no reader sees half of an entry.
-func appendLines(path string, entry []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return fmt.Errorf("add to playlist: %w", err)
-	}
-	info, err := f.Stat()
-	if err == nil {
-		if room := page - int(info.Size()%page); room < len(entry) {
-			_, err = f.Write(append(bytes.Repeat([]byte("#"), room-1), '\n'))
-		}
-	}
-	if err == nil {
-		_, err = f.Write(entry)
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("add to playlist: %w", err)
-	}
-	return nil
+	return record.AppendLines(path, appendPlaylistEntry(nil, &e, e.Discontinuity))
 }
 
 // jsonIndex is what index.json of a folder lacks yet.
@@ -190,7 +163,7 @@ func (s *session) addToJSON(set *set, e *indexEntry) error {
 	if err != nil {
 		return fmt.Errorf("read index: %w", err)
 	}
-	if err := replace(path, slices.Concat(b, x.late, []byte(indexTail))); err != nil {
+	if err := record.Replace(path, slices.Concat(b, x.late, []byte(indexTail))); err != nil {
 		return err
 	}
 	x.listed += x.lates
@@ -204,20 +177,6 @@ func appendIndexEntry(b []byte, e *indexEntry) ([]byte, error) {
 		return nil, fmt.Errorf("write index: %w", err)
 	}
 	return append(append(b, '\n'), line...), nil
-}
-
-// replace writes a file that can be made again from the manifest: readers see
-// the old or the new one, and it is not worth an fsync.
-func replace(path string, b []byte) error {
-	dir, name := filepath.Split(path)
-	temp := filepath.Join(dir, "."+name+".new")
-	if err := os.WriteFile(temp, b, 0o644); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
 }
 
 // writeIndexes makes all playlists and indexes from the manifest, for a
@@ -255,7 +214,7 @@ func (s *session) writeIndexes(m *record.Manifest, ended bool) error {
 		return err
 	}
 	for folder, entries := range folders {
-		if err := replace(filepath.Join(s.Dir, folder, "index.json"), slices.Concat(head, entries, []byte(indexTail))); err != nil {
+		if err := record.Replace(filepath.Join(s.Dir, folder, "index.json"), slices.Concat(head, entries, []byte(indexTail))); err != nil {
 			return err
 		}
 	}
@@ -290,7 +249,7 @@ func (s *session) writePlaylist(set *set, parts []record.Part, ended bool) error
 	if ended {
 		b = append(b, "#EXT-X-ENDLIST\n"...)
 	}
-	return replace(filepath.Join(s.Dir, set.folder, set.playlistName()), b)
+	return record.Replace(filepath.Join(s.Dir, set.folder, set.playlistName()), b)
 }
 
 // writeMaster joins the playlists of video and audio, those that there are.
@@ -326,5 +285,5 @@ func (s *session) writeMaster() error {
 		}
 	}
 	b = append(b, fmt.Sprintf("#EXT-X-STREAM-INF:BANDWIDTH=%d,CODECS=\"%s\"%s\n%s\n", max(rate, 1), codecs, stream, s.uri(separateDir, main))...)
-	return replace(filepath.Join(s.Dir, separateDir, "index.m3u8"), b)
+	return record.Replace(filepath.Join(s.Dir, separateDir, "index.m3u8"), b)
 }

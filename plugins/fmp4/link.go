@@ -1,11 +1,12 @@
 package fmp4
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/millrace/millrace/plugins/record"
 )
 
 // link leads the alias of the newest session here. While that has no MP4 of the
@@ -30,22 +31,8 @@ func (s *session) link() error {
 
 // symlink makes a relative link, in place of one that may be there.
 func symlink(at, target string) error {
-	to, err := filepath.Rel(filepath.Dir(at), target)
-	if err != nil {
-		return fmt.Errorf("link %s: %w", at, err)
-	}
 	if info, err := os.Lstat(at); err == nil && info.Mode()&fs.ModeSymlink == 0 {
 		return fmt.Errorf("link %s: %w: not a link", at, fs.ErrExist)
 	}
-	temp := filepath.Join(filepath.Dir(at), "."+filepath.Base(at)+".link")
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("link %s: %w", at, err)
-	}
-	if err := os.Symlink(to, temp); err != nil {
-		return fmt.Errorf("link %s: %w", at, err)
-	}
-	if err := os.Rename(temp, at); err != nil {
-		return fmt.Errorf("link %s: %w", at, err)
-	}
-	return nil
+	return record.Link(at, target)
 }

@@ -2,9 +2,6 @@ package fmp4
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -59,46 +56,5 @@ func TestNote(t *testing.T) {
 	b[10]++
 	if _, ok := parseNote(b[8:]); ok {
 		t.Error("another's box is read")
-	}
-}
-
-// No entry of a playlist lies across a page, so that readers of the growing
-// file see whole ones.
-func TestAppendLines(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "index.m3u8")
-	if err := os.WriteFile(path, []byte("#EXTM3U\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	const entries = 300
-	for i := range entries {
-		if err := appendLines(path, []byte("#EXTINF:4.000,\n/"+strings.Repeat("x", 20+i%77)+".m4s\n")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := 0
-	for at := 0; ; found++ {
-		i := bytes.Index(b[at:], []byte("#EXTINF"))
-		if i < 0 {
-			break
-		}
-		from := at + i
-		to := from + bytes.Index(b[from:], []byte(".m4s\n")) + 5
-		if from/page != (to-1)/page {
-			t.Errorf("entry from %d to %d", from, to)
-		}
-		at = to
-	}
-	if found != entries {
-		t.Errorf("%d entries of %d", found, entries)
-	}
-	for line := range strings.Lines(string(b)) {
-		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "/") {
-			t.Errorf("line %q", line)
-		}
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 
 	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/plugins/fmp4/box"
+	"github.com/millrace/millrace/plugins/record"
 )
 
 // The folders of a session.
@@ -100,24 +100,10 @@ func (s *set) newSum() hash.Hash {
 }
 
 // reopen goes on with a segment of size bytes.
-func (s *set) reopen(dir string, number, size int64) error {
-	f, err := os.OpenFile(filepath.Join(dir, s.folder, s.segmentFile(number)), os.O_RDWR, 0)
-	if err != nil {
-		return fmt.Errorf("go on with segment: %w", err)
-	}
-	s.f, s.size, s.sum = f, size, s.newSum()
-	err = f.Truncate(size)
-	switch {
-	case err != nil:
-	case s.sum != nil:
-		_, err = io.Copy(s.sum, f)
-	default:
-		_, err = f.Seek(size, io.SeekStart)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("go on with segment: %w", err), s.close())
-	}
-	return nil
+func (s *set) reopen(dir string, number, size int64) (err error) {
+	s.size, s.sum = size, s.newSum()
+	s.f, err = record.Reopen(filepath.Join(dir, s.folder, s.segmentFile(number)), size, s.sum)
+	return err
 }
 
 // write appends a fragment to the open segment, all of it or nothing.
@@ -135,7 +121,7 @@ func (s *set) write(frag *box.Fragment, n *note) error {
 		}
 		size += int64(len(b))
 	}
-	err := writev(s.f, s.bufs)
+	err := record.Writev(s.f, s.bufs)
 	clear(s.bufs) // the frames belong to others
 	if err != nil {
 		// What is there has to stay whole fragments. The sum is spoiled: an

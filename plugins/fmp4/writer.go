@@ -28,6 +28,7 @@ type writer struct {
 	durable uint64  // the first that is not on disk
 	first   pending // of the fragment to come
 	begun   bool    // first is set
+	size    int     // of what is pending, in bytes
 	paused  bool    // no room: frames are dropped until there is
 }
 
@@ -131,6 +132,7 @@ func (w *writer) frame(seq uint64, f *media.Frame) error {
 		}
 	}
 	t.pending = append(t.pending, pending{f: f, seq: seq, wall: w.now()})
+	w.size += len(f.Body())
 	if !w.begun {
 		w.begun, w.first = true, t.pending[len(t.pending)-1]
 	}
@@ -168,11 +170,15 @@ func (w *writer) cut(f *media.Frame) error {
 	if !leads {
 		limit *= 2
 	}
-	if f.DTS-w.first.f.DTS >= limit {
+	if f.DTS-w.first.f.DTS >= limit || w.size >= maxPending {
 		return w.flush(false)
 	}
 	return nil
 }
+
+// maxPending bounds what is held back, in bytes, whatever its timestamps say:
+// those of a broken encoder may stand still.
+const maxPending = 16 << 20
 
 // leave writes what is left, and leaves the session open.
 func (w *writer) leave() error {

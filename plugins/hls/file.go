@@ -3,13 +3,11 @@ package hls
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"github.com/millrace/millrace/plugins/record"
 )
 
 // file is the segment that grows: on disk, or only its size and sum.
@@ -44,21 +42,11 @@ func createFile(path string, checksum bool) (*file, error) {
 
 // reopenFile goes on with a segment behind its first size bytes.
 func reopenFile(path string, size int64, checksum bool) (*file, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0o644)
+	s := &file{size: size, sum: newSum(checksum)}
+	var err error
+	s.f, err = record.Reopen(path, size, s.sum)
 	if err != nil {
-		return nil, fmt.Errorf("open the last segment: %w", err)
-	}
-	s := &file{f: f, size: size, sum: newSum(checksum)}
-	err = f.Truncate(size)
-	switch {
-	case err != nil:
-	case s.sum != nil:
-		_, err = io.Copy(s.sum, f)
-	default:
-		_, err = f.Seek(size, io.SeekStart)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cut the last segment: %w", err), f.Close())
+		return nil, err
 	}
 	return s, nil
 }
@@ -73,37 +61,14 @@ func (s *file) write(pieces [][]byte) error {
 		n += int64(len(p))
 	}
 	if s.f != nil {
-		if err := s.writev(pieces); err != nil {
+		s.left = append(s.left[:0], pieces...)
+		err := record.Writev(s.f, s.left)
+		clear(s.left)
+		if err != nil {
 			return fmt.Errorf("write a segment: %w", err)
 		}
 	}
 	s.size += n
-	return nil
-}
-
-// maxVector is IOV_MAX of Linux.
-const maxVector = 1024
-
-func (s *file) writev(pieces [][]byte) error {
-	left := append(s.left[:0], pieces...)
-	s.left = left
-	defer clear(s.left)
-	for len(left) > 0 {
-		n, err := unix.Writev(int(s.f.Fd()), left[:min(len(left), maxVector)])
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for len(left) > 0 && n >= len(left[0]) {
-			n -= len(left[0])
-			left = left[1:]
-		}
-		if n > 0 {
-			left[0] = left[0][n:]
-		}
-	}
 	return nil
 }
 

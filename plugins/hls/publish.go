@@ -1,7 +1,9 @@
 package hls
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +28,9 @@ func (s *stream) playlist(ended bool) *playlist.Playlist {
 		Target: s.target, Event: s.set.window == 0, Ended: ended, Breaks: s.breaks,
 		Segments: s.list, PartTarget: s.partTarget,
 	}
+	if s.set.window == 0 {
+		p.Text = s.listed()
+	}
 	if s.set.part == 0 {
 		p.PartTarget = 0
 		return p
@@ -40,6 +45,14 @@ func (s *stream) playlist(ended bool) *playlist.Playlist {
 		p.Hint = s.paths.uri(fmt.Sprintf("%d.0%s", s.number, s.mux.ext()))
 	}
 	return p
+}
+
+// listed is how the segments are written whose parts are listed no more.
+func (s *stream) listed() *playlist.Text {
+	for n := s.text.Len(); n < len(s.list) && s.list[n].Parts == nil; n++ {
+		s.text.Add(&s.list[n])
+	}
+	return &s.text
 }
 
 // publish stores the playlist under its two names.
@@ -211,19 +224,19 @@ func (p *Plugin) sweep(j *journal, old *saved) {
 	s.sweep()
 }
 
-// writePlaylist replaces the playlist on disk, and has the alias lead to it.
+// writePlaylist brings the playlist on disk up to date, and has the alias lead
+// to it.
 func (s *stream) writePlaylist(ended bool) error {
 	if !s.set.disk {
 		return nil
 	}
 	p := s.playlist(ended)
-	p.PartTarget = 0 // parts are in memory only
-	name, body := filepath.Join(s.paths.dir, playlistName), p.Append(nil)
+	p.PartTarget, p.Text = 0, nil // parts are in memory only
 	var err error
-	if ended {
-		err = record.WriteFile(name, body)
+	if added, failed := s.addToPlaylist(p); !added {
+		err = s.rewritePlaylist(p)
 	} else {
-		err = replace(name, func(tmp string) error { return os.WriteFile(tmp, body, 0o644) })
+		err = failed
 	}
 	if err != nil {
 		return fmt.Errorf("write the playlist: %w", err)
@@ -235,29 +248,53 @@ func (s *stream) writePlaylist(ended bool) error {
 	return s.link()
 }
 
+// written is what the playlist on disk has.
+type written struct {
+	head string // "": nothing is known
+	text playlist.Text
+}
+
+// addToPlaylist adds the newest segment to the playlist on disk, if all else in
+// it stays: written whole each time, a playlist of all segments would cost more
+// than the media after some hours.
+func (s *stream) addToPlaylist(p *playlist.Playlist) (added bool, err error) {
+	n := len(p.Segments)
+	if s.set.window > 0 || p.Ended || s.written.text.Len() != n-1 || s.written.head != string(p.AppendHead(nil)) {
+		return false, nil
+	}
+	err = record.AppendLines(s.playlistPath(), s.written.text.Add(&p.Segments[n-1]))
+	s.written.text.Forget()
+	return !errors.Is(err, fs.ErrNotExist), err
+}
+
+func (s *stream) rewritePlaylist(p *playlist.Playlist) error {
+	s.written = written{}
+	for i := range p.Segments {
+		s.written.text.Add(&p.Segments[i])
+	}
+	p.Text = &s.written.text
+	write := record.Replace
+	if p.Ended {
+		write = record.WriteFile
+	}
+	err := write(s.playlistPath(), p.Append(nil))
+	if err == nil {
+		s.written.head = string(p.AppendHead(nil))
+	}
+	s.written.text.Forget()
+	return err
+}
+
+func (s *stream) playlistPath() string { return filepath.Join(s.paths.dir, playlistName) }
+
 // link has the alias lead to this session.
 func (s *stream) link() error {
-	to, err := filepath.Rel(s.paths.alias, filepath.Join(s.paths.dir, playlistName))
+	err := os.MkdirAll(s.paths.alias, 0o755)
 	if err == nil {
-		err = os.MkdirAll(s.paths.alias, 0o755)
-	}
-	if err == nil {
-		err = replace(filepath.Join(s.paths.alias, playlistName), func(tmp string) error { return os.Symlink(to, tmp) })
+		err = record.Link(filepath.Join(s.paths.alias, playlistName), s.playlistPath())
 	}
 	if err != nil {
 		return fmt.Errorf("link the newest session: %w", err)
 	}
 	return nil
-}
-
-// replace puts what create makes in the place of a file at once.
-func replace(name string, create func(tmp string) error) error {
-	tmp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".tmp")
-	if err := os.Remove(tmp); err != nil && !os.IsNotExist(err) {
-		return err
-	}
-	if err := create(tmp); err != nil {
-		return err
-	}
-	return os.Rename(tmp, name)
 }

@@ -112,7 +112,7 @@ func (s *stream) flush(next time.Duration, seq uint64, last bool) error {
 	}
 	c.ToSeq, c.Duration, c.Size, c.Mux = seq, max(next-c.From, 0), c.file.size, s.state
 	c.Target, c.PartTarget = s.target, s.partTarget
-	c.begin, c.empty, c.key = next, true, false
+	c.begin, c.empty, c.bytes, c.key = next, true, 0, false
 	return s.logChunk(c, line)
 }
 

@@ -29,6 +29,7 @@ type stream struct {
 
 	tracks tracks
 	held   []sdk.Item // until the tracks are known
+	size   int        // of held, in bytes
 	mux    muxer
 	state  muxState
 	sticky bool // fragmented MP4 once, always: a playlist cannot take a map back
@@ -48,6 +49,8 @@ type stream struct {
 	stalled  bool // the leading track does not go on
 
 	list       []playlist.Segment // what is listed and complete
+	text       playlist.Text      // of the first of list, if none leaves it
+	written    written            // of the playlist on disk
 	number     int64              // of the next segment
 	breaks     int64              // discontinuities before list
 	target     int                // of the playlist, in seconds
@@ -72,6 +75,7 @@ type openSegment struct {
 	pieces []string   // objects that hold its chunks
 	begin  time.Duration
 	empty  bool // nothing is in the open chunk
+	bytes  int  // of the frames in it
 	key    bool // a keyframe is in the open chunk
 	led    bool // a frame of the leading track came
 	seen   bool // a frame of video came
@@ -140,19 +144,24 @@ func (s *stream) frame(it *sdk.Item) error {
 	if s.mux != nil {
 		return s.take(f, it.Seq)
 	}
-	s.held = append(s.held, *it)
+	s.held, s.size = append(s.held, *it), s.size+len(f.Body())
 	if !s.ready() {
 		return nil
 	}
 	return s.release()
 }
 
-// maxHeld bounds what is held back.
-const maxHeld = 1000
+// maxHeld bounds what is held back, in frames, and maxBytes that and an open
+// chunk, in bytes, whatever the timestamps say: those of a broken encoder may
+// stand still.
+const (
+	maxHeld  = 1000
+	maxBytes = 16 << 20
+)
 
 // ready reports whether all tracks have shown themselves, or had the time to.
 func (s *stream) ready() bool {
-	if s.tracks.known() || len(s.held) >= maxHeld {
+	if s.tracks.known() || len(s.held) >= maxHeld || s.size >= maxBytes {
 		return true
 	}
 	return at(s.held[len(s.held)-1].Frame)-at(s.held[0].Frame) >= probeTime
@@ -161,7 +170,7 @@ func (s *stream) ready() bool {
 // release muxes what was held back.
 func (s *stream) release() error {
 	held := s.held
-	s.held = nil
+	s.held, s.size = nil, 0
 	if len(held) == 0 {
 		return nil
 	}
@@ -196,6 +205,11 @@ func (s *stream) take(f *media.Frame, seq uint64) error {
 	leads := s.leads(f, t)
 	if leads && s.cur != nil && s.cur.led {
 		if err := s.cut(f, t, seq); err != nil {
+			return err
+		}
+	}
+	if s.cur != nil && s.cur.bytes >= maxBytes {
+		if err := s.flush(max(s.end, s.cur.begin), seq, false); err != nil {
 			return err
 		}
 	}
@@ -262,6 +276,7 @@ func (s *stream) add(f *media.Frame, t time.Duration, leads bool) {
 		}
 	}
 	s.mux.add(f)
+	c.bytes += len(f.Body())
 	if f.Kind == media.Video && !c.seen {
 		c.seen, c.Keyframe = true, f.Is(media.Keyframe)
 	}

@@ -3,6 +3,7 @@ package record
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -45,6 +46,37 @@ func SyncDir(dir string) error {
 	}
 	if err := errors.Join(d.Sync(), d.Close()); err != nil {
 		return fmt.Errorf("sync folder: %w", err)
+	}
+	return nil
+}
+
+// Replace replaces a file that can be made again: readers see the old or the
+// new one, and it is not worth an fsync.
+func Replace(path string, b []byte) error {
+	return swap(path, func(temp string) error { return os.WriteFile(temp, b, 0o644) })
+}
+
+// Link makes a relative link to target, in place of what is at path.
+func Link(path, target string) error {
+	to, err := filepath.Rel(filepath.Dir(path), target)
+	if err != nil {
+		return fmt.Errorf("link %s: %w", path, err)
+	}
+	return swap(path, func(temp string) error { return os.Symlink(to, temp) })
+}
+
+// swap puts what create makes in the place of a file at once.
+func swap(path string, create func(temp string) error) error {
+	dir, name := filepath.Split(path)
+	temp := filepath.Join(dir, "."+name+".new")
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := create(temp); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }

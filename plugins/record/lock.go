@@ -73,10 +73,24 @@ func isAt(f *os.File, path string) bool {
 
 // Release lets the next writer in. The file stays.
 func (l *Lock) Release() error {
-	if err := l.f.Close(); err != nil {
+	if err := CloseLocked(l.f); err != nil {
 		return fmt.Errorf("release lock: %w", err)
 	}
 	return nil
+}
+
+// CloseLocked closes a file and lets go of its flock at once. To close it is not
+// enough: between fork and exec a child of any goroutine has the descriptor, and
+// the lock with it.
+func CloseLocked(f *os.File) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	// Not f.Fd, the number of which may be another file's by now if f was closed.
+	var failed error
+	err = conn.Control(func(fd uintptr) { failed = syscall.Flock(int(fd), syscall.LOCK_UN) })
+	return errors.Join(err, failed, f.Close())
 }
 
 // Remove releases the lock and removes its file: the session is over.

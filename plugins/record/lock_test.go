@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -69,4 +70,29 @@ func TestLockExcludes(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// A lock that is released is free even while a child that another goroutine
+// starts has its descriptor, as each has between fork and exec.
+func TestLockOfAChild(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s.lock")
+	l, err := TryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	childs, err := syscall.Dup(int(l.f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Release(); err != nil {
+		t.Error(err)
+	}
+	next, err := TryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(syscall.Close(childs), next.Remove()); err != nil {
+		t.Error(err)
+	}
 }

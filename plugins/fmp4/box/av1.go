@@ -6,6 +6,7 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/av1"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/vp9"
 
+	"github.com/millrace/millrace/core/codec"
 	"github.com/millrace/millrace/core/media"
 )
 
@@ -15,12 +16,12 @@ func parseAV1(b, frame []byte) (*Codec, error) {
 		return nil, ErrConfig
 	}
 	record := b
-	header := sequenceHeader(b[4:])
+	header := codec.SequenceHeader(b[4:])
 	if header == nil {
 		if frame == nil {
 			return nil, ErrNeedFrame
 		}
-		if header = sequenceHeader(frame); header == nil {
+		if header = codec.SequenceHeader(frame); header == nil {
 			return nil, fmt.Errorf("%w: no sequence header in record or keyframe", ErrConfig)
 		}
 	}
@@ -53,62 +54,6 @@ func av1Name(b []byte) string {
 	return fmt.Sprintf("av01.%d.%02d%c.%02d", profile, level, tier, depth)
 }
 
-const (
-	obuSequenceHeader    = 1
-	obuTemporalDelimiter = 2
-)
-
-// nextOBU takes an OBU in low-overhead format off b: its type, itself without
-// its size field, and how many bytes it took (AV1, 5.3); 0 if b ends in it.
-func nextOBU(b []byte) (kind byte, size int, payload []byte) {
-	if len(b) == 0 {
-		return 0, 0, nil
-	}
-	at := 1
-	if b[0]&4 != 0 {
-		at++
-	}
-	n := len(b) - at
-	if b[0]&2 != 0 {
-		v, used := leb128(b[min(at, len(b)):])
-		if used == 0 {
-			return 0, 0, nil
-		}
-		at, n = at+used, v
-	}
-	if n < 0 || n > len(b)-at {
-		return 0, 0, nil
-	}
-	return b[0] >> 3 & 15, at + n, b[at : at+n]
-}
-
-// leb128 reads up to 4 bytes, more than any frame's size needs; used is 0 if
-// there is no number.
-func leb128(b []byte) (v, used int) {
-	for i := 0; i < len(b) && i < 4; i++ {
-		v |= int(b[i]&0x7F) << (7 * i)
-		if b[i]&0x80 == 0 {
-			return v, i + 1
-		}
-	}
-	return 0, 0
-}
-
-// sequenceHeader finds the sequence header and gives it as the parser of
-// mediacommon wants it: an OBU without size field.
-func sequenceHeader(b []byte) []byte {
-	for {
-		kind, size, payload := nextOBU(b)
-		if size == 0 {
-			return nil
-		}
-		if kind == obuSequenceHeader {
-			return append([]byte{obuSequenceHeader << 3}, payload...)
-		}
-		b = b[size:]
-	}
-}
-
 // SampleBody is the part of a frame's body that belongs into a sample: AV1
 // samples have no temporal delimiter (AV1 in ISOBMFF, 2.4). It is a part of
 // body.
@@ -116,7 +61,7 @@ func (c *Codec) SampleBody(body []byte) []byte {
 	if c.FourCC != media.AV1 {
 		return body
 	}
-	if kind, size, _ := nextOBU(body); size > 0 && kind == obuTemporalDelimiter {
+	if kind, size, _ := codec.NextOBU(body); size > 0 && kind == codec.OBUTemporalDelimiter {
 		return body[size:]
 	}
 	return body

@@ -6,6 +6,7 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
 
+	"github.com/millrace/millrace/core/codec"
 	"github.com/millrace/millrace/core/media"
 )
 
@@ -15,7 +16,7 @@ func parseAVC(b []byte) (*Codec, error) {
 	if len(b) < 7 || b[0] != 1 {
 		return nil, ErrConfig
 	}
-	nalu, ok := firstNALU(b[5]&31, b[6:])
+	nalu, ok := codec.FirstNALU(b[5]&31, b[6:])
 	if !ok {
 		return nil, fmt.Errorf("%w: no sequence parameter set", ErrConfig)
 	}
@@ -34,18 +35,6 @@ func parseAVC(b []byte) (*Codec, error) {
 		}
 	}
 	return c, nil
-}
-
-// firstNALU is the first of n NAL units, each with 16 bits of length.
-func firstNALU(n byte, b []byte) ([]byte, bool) {
-	if n == 0 || len(b) < 2 {
-		return nil, false
-	}
-	size := int(b[0])<<8 | int(b[1])
-	if size == 0 || len(b) < 2+size {
-		return nil, false
-	}
-	return b[2 : 2+size], true
 }
 
 // Table E-1 of H.264 and H.265, from aspect_ratio_idc 1.
@@ -117,7 +106,7 @@ func completeArrays(b []byte) (record, sps []byte) {
 		}
 		at += 3
 		for range count {
-			nalu, ok := firstNALU(1, record[at:])
+			nalu, ok := codec.FirstNALU(1, record[at:])
 			if !ok {
 				return record, nil
 			}

@@ -22,8 +22,9 @@ type Playlist struct {
 	// first segment.
 	Breaks int64
 	// Segments are those that are complete; there may be none when Open has
-	// Parts.
+	// Parts. Text has the first of them as they are written, nil: none.
 	Segments []Segment
+	Text     *Text
 
 	// PartTarget is more than 0 in low-latency playlists only; none of the
 	// parts is longer. Open is the segment whose parts come; its Parts may be

@@ -73,6 +73,51 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// What was written before is as what is written now, and who kept it elsewhere
+// has to add the lines of new segments only.
+func TestText(t *testing.T) {
+	t.Parallel()
+	for _, c := range cases {
+		var text, lines Text
+		kept := string(c.p.AppendHead(nil))
+		for i := range c.p.Segments {
+			p := c.p
+			p.Text = &text
+			text.Add(&p.Segments[i])
+			if got := string(p.Append(nil)); got != c.want || text.Len() != i+1 {
+				t.Errorf("%s, %d known:\n%swant\n%s", c.name, text.Len(), got, c.want)
+			}
+			kept += string(lines.Add(&p.Segments[i]))
+			lines.Forget()
+		}
+		if c.p.Open == nil && !c.p.Ended && kept != c.want {
+			t.Errorf("%s, line by line:\n%swant\n%s", c.name, kept, c.want)
+		}
+	}
+}
+
+// With parts near the end, what is written of the segments before does not
+// change how many have them.
+func TestTextBeforeParts(t *testing.T) {
+	t.Parallel()
+	p := Playlist{Target: 4, PartTarget: time.Second, Segments: segments(0, 20), Open: &Segment{Number: 20}}
+	for i := 10; i < 20; i++ {
+		p.Segments[i].Parts = []Part{{p.Segments[i].URI + ".0", 4 * time.Second, true}}
+	}
+	want := string(p.Append(nil))
+	delta, _ := p.AppendDelta(nil)
+	p.Text = &Text{}
+	for i := range 10 {
+		p.Text.Add(&p.Segments[i])
+	}
+	if got := string(p.Append(nil)); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if got, ok := p.AppendDelta(nil); !ok || string(got) != string(delta) {
+		t.Errorf("delta\n%swant\n%s", got, delta)
+	}
+}
+
 // A delta leaves out what ends before the skip boundary; what stays is as in
 // the whole, and parts are listed near the end only.
 func TestDelta(t *testing.T) {

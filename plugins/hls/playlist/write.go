@@ -48,12 +48,17 @@ func (p *Playlist) target() time.Duration       { return time.Duration(p.Target)
 func (p *Playlist) skipBoundary() time.Duration { return skipAfter * p.target() }
 
 func (p *Playlist) append(dst []byte, skip int) []byte {
-	dst = p.appendHead(dst)
+	dst = p.AppendHead(dst)
 	if skip > 0 {
 		dst = tag(dst, "#EXT-X-SKIP:SKIPPED-SEGMENTS=", strconv.AppendInt(nil, int64(skip), 10))
 	}
 	w := writer{dst: dst, withParts: p.Duration() - partsKept*p.target(), parts: p.PartTarget > 0}
-	for i := range p.Segments {
+	first := 0
+	if p.Text != nil && skip == 0 {
+		w.take(p.Text)
+		first = p.Text.n
+	}
+	for i := first; i < len(p.Segments); i++ {
 		w.segment(&p.Segments[i], i < skip)
 	}
 	if p.Ended {
@@ -65,7 +70,9 @@ func (p *Playlist) append(dst []byte, skip int) []byte {
 	return w.dst
 }
 
-func (p *Playlist) appendHead(dst []byte) []byte {
+// AppendHead appends what stands before the segments. A playlist whose head stays
+// may grow by the lines of its new segments; see [Text].
+func (p *Playlist) AppendHead(dst []byte) []byte {
 	dst = append(dst, "#EXTM3U\n#EXT-X-VERSION:"...)
 	dst = append(strconv.AppendInt(dst, int64(p.version()), 10), '\n')
 	dst = append(dst, "#EXT-X-TARGETDURATION:"...)

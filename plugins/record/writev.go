@@ -1,4 +1,4 @@
-package fmp4
+package record
 
 import (
 	"fmt"
@@ -11,9 +11,9 @@ import (
 // maxVectors is the kernel's limit of a writev (IOV_MAX).
 const maxVectors = 1024
 
-// writev writes all buffers at the file's position, as few calls as may be.
+// Writev writes all buffers at the file's position, as few calls as may be.
 // It uses up bufs, but does not change what they point to.
-func writev(f *os.File, bufs [][]byte) error {
+func Writev(f *os.File, bufs [][]byte) error {
 	for len(bufs) > 0 {
 		n, err := unix.Writev(int(f.Fd()), bufs[:min(len(bufs), maxVectors)])
 		if err == unix.EINTR {
