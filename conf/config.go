@@ -183,7 +183,7 @@ func defaultStream() Stream {
 		PlayWait:       10 * Second,
 		MergeWindow:    MergeWindow{Auto: true},
 		MergeWindowMax: 350 * Millisecond,
-		ReadWindowMax:  40 * Millisecond,
+		ReadWindowMax:  60 * Millisecond,
 		RingTime:       15 * Second,
 		RingBytes:      32 * MiB,
 		GOPMaxBytes:    16 * MiB,
