@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -14,8 +15,8 @@ type capture struct {
 	viewer   viewer
 }
 
-// capturing starts to watch at once, and reads for at most limit.
-func (s *server) capturing(t *testing.T, protocol, path string, limit time.Duration) *capture {
+// capturing starts to watch at once, and reads until the stream or the test ends.
+func (s *server) capturing(t *testing.T, protocol, path string) *capture {
 	t.Helper()
 	c := &capture{protocol: protocol, done: make(chan struct{})}
 	go func() {
@@ -24,7 +25,8 @@ func (s *server) capturing(t *testing.T, protocol, path string, limit time.Durat
 			return
 		}
 		defer c.viewer.Close()
-		c.tags, c.err = collect(c.viewer, time.Now().Add(limit))
+		defer context.AfterFunc(t.Context(), func() { c.viewer.Close() })()
+		c.tags, c.err = collect(c.viewer, time.Now().Add(lifetime))
 	}()
 	t.Cleanup(func() { <-c.done })
 	return c
@@ -41,7 +43,7 @@ func (s *server) awaitingAll(t *testing.T, protocols []string, path string) (all
 	t.Helper()
 	before := s.connected(t, path)
 	for _, protocol := range protocols {
-		all = append(all, s.capturing(t, protocol, path, 4*patience))
+		all = append(all, s.capturing(t, protocol, path))
 	}
 	eventually(t, "the viewers wait", func() bool { return s.connected(t, path) >= before+len(all) })
 	return all

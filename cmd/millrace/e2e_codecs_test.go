@@ -11,6 +11,8 @@ import (
 func TestOneTrack(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
+	g := together(t)
+	defer g.wait()
 	for name, c := range map[string]struct {
 		flags byte
 		is    func(tag) bool
@@ -18,8 +20,7 @@ func TestOneTrack(t *testing.T) {
 		"audio": {4, tag.isAudio},
 		"video": {1, tag.isVideo},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			path := "live/" + name
 			publishLoop(t, srv.rtmpURL(path), source(t, name))
 			srv.waitStreamThat(t, path, "has frames", func(s *streamInfo) bool { return s.FramesIn > 20 })
@@ -66,6 +67,8 @@ func checkDescription(t *testing.T, protocol string, v viewer, meta amfObject, f
 func TestHeaderIsNoTrack(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
+	g := together(t)
+	defer g.wait()
 	for name, c := range map[string]struct {
 		flags byte
 		drop  func(tag) bool
@@ -73,8 +76,7 @@ func TestHeaderIsNoTrack(t *testing.T) {
 		"video": {1, tag.isAudio},
 		"audio": {4, tag.isVideo},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			path := "live/" + name
 			srv.feed(t, path, slices.DeleteFunc(sourceTags(t, "small"), c.drop))
 			srv.waitStreamThat(t, path, "has frames", func(s *streamInfo) bool { return s.FramesIn > 20 })
@@ -122,14 +124,15 @@ func TestOneFrame(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
 	isMetadata := func(g tag) bool { return g.kind == scriptTag }
+	g := together(t)
+	defer g.wait()
 	for name, tags := range map[string][]tag{
 		"video":             sourceTags(t, "video"),
 		"audio":             sourceTags(t, "audio"),
 		"video_no_metadata": slices.DeleteFunc(sourceTags(t, "video"), isMetadata),
 		"audio_no_metadata": slices.DeleteFunc(sourceTags(t, "audio"), isMetadata),
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			path := "live/" + name
 			p := srv.publish(t, path)
 			begin := time.Now()
@@ -170,11 +173,12 @@ func TestFirstViewerHearsOfBothTracks(t *testing.T) {
 func TestOtherCodecs(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
+	g := together(t)
+	defer g.wait()
 	for name, codecs := range map[string][2]string{
 		"mp3": {"h264", "mp3"}, "nellymoser": {"h263", "nellymoser"}, "adpcm": {"screen", "adpcm"}, "speex": {"h263", "speex"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			path := "live/" + name
 			file, tags := source(t, name), sourceTags(t, name)
 			want := decoded(t, file, "va")

@@ -12,6 +12,8 @@ import (
 func TestEnhancedCodecs(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
+	g := together(t)
+	defer g.wait()
 	for name, c := range map[string]struct {
 		codec      string
 		sent, want form
@@ -28,8 +30,7 @@ func TestEnhancedCodecs(t *testing.T) {
 		"ac3":               {"ac3", enhancedForm, plainForm},
 		"eac3":              {"eac3", enhancedForm, plainForm},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			clip := makeClip(t, c.codec)
 			path := "live/" + strings.ReplaceAll(name, " ", "-")
 			if len(clip.samples) < 25 {
@@ -77,13 +78,14 @@ func (s *server) passOn(t *testing.T, path string, tags []tag, look func(*stream
 func TestEnhancedNumbers(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
+	g := together(t)
+	defer g.wait()
 	for name, c := range map[string]struct {
 		source string
 		fourCC string
 		head   int
 	}{"aac": {"audio", "mp4a", 2}, "mp3": {"mp3", ".mp3", 1}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			var sent, want []tag
 			for _, g := range firstSeconds(sourceTags(t, c.source), 3) {
 				if g.kind != audioTag {
@@ -129,6 +131,8 @@ func TestEnhancedTracks(t *testing.T) {
 	srv := startServer(t, nil)
 	avc, av1, opus, flac := makeClip(t, "h264"), makeClip(t, "av1"), makeClip(t, "opus"), makeClip(t, "flac")
 	sent := interleave(avc.tags(numbered(7)), onTrack(1, av1.tags(enhancedForm)), opus.tags(enhancedForm), onTrack(1, flac.tags(enhancedForm)))
+	g := together(t)
+	defer g.wait()
 	for name, c := range map[string]struct {
 		query        string
 		video, audio []tag
@@ -138,8 +142,7 @@ func TestEnhancedTracks(t *testing.T) {
 		"all": {"?tracks=all", interleave(avc.tags(numbered(7)), onTrack(1, av1.tags(plainForm))),
 			interleave(opus.tags(plainForm), onTrack(1, flac.tags(plainForm)))},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			for protocol, tags := range srv.passOn(t, "live/"+name+c.query, sent, func(*streamInfo) {}) {
 				wantBodies(t, protocol, videoTag, tags, c.video)
 				wantBodies(t, protocol, audioTag, tags, c.audio)

@@ -44,7 +44,7 @@ func startAudience(t *testing.T, srv *server, path string) audience {
 	t.Helper()
 	a := audience{decoders: map[string]sums{}}
 	for _, protocol := range protocols {
-		a.captures = append(a.captures, srv.capturing(t, protocol, path, 3*time.Minute))
+		a.captures = append(a.captures, srv.capturing(t, protocol, path))
 	}
 	a.decoders["rtmp"] = decode(t, srv.rtmpURL(path), "va")
 	a.decoders["http-flv"] = decode(t, srv.flvURL(path), "va")

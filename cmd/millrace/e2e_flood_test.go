@@ -18,15 +18,14 @@ func TestFloods(t *testing.T) {
 	srv.waitStream(t, "live/x")
 	crowd := startCrowd(t, srv, "live/x", 1, digests(t, "rate2m"), nil)
 	before := srv.resident(t)
-	t.Run("each", func(t *testing.T) {
-		for _, protocol := range protocols {
-			t.Run(protocol, func(t *testing.T) {
-				t.Parallel()
-				v := srv.watch(t, protocol, "live/x", unread)
-				flood(t, v.(net.Conn), junk(v))
-			})
-		}
-	})
+	g := together(t)
+	for _, protocol := range protocols {
+		g.run(protocol, func(t *testing.T) {
+			v := srv.watch(t, protocol, "live/x", unread)
+			flood(t, v.(net.Conn), junk(v))
+		})
+	}
+	g.wait()
 	if grown := srv.resident(t) - before; grown > 32<<20 && !raceEnabled {
 		t.Errorf("resident memory grew by %d KiB", grown>>10)
 	}

@@ -136,9 +136,10 @@ func (s *server) dialForeign(t *testing.T, path string, publish bool) *gortmplib
 func TestForeign(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
+	g := together(t)
+	defer g.wait()
 	for _, c := range foreigners {
-		t.Run(c.codec, func(t *testing.T) {
-			t.Parallel()
+		g.run(c.codec, func(t *testing.T) {
 			clip := makeClip(t, c.codec)
 			path := "live/" + c.codec
 			w := &gortmplib.Writer{Conn: srv.dialForeign(t, path, true), Tracks: []format.Format{c.track}}

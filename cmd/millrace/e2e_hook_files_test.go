@@ -205,6 +205,8 @@ end`, nil)
 	recorded := secureURL("https", srv.http[0], "/flv/live/x/20260101_000000.flv")
 	live := secureURL("https", srv.http[0], "/live/x.flv")
 	// A connection has one limit for all that is sent on it.
+	g := together(t)
+	defer g.wait()
 	for name, args := range map[string][]string{
 		"a file by on_connect":     {"-A", "slow", recorded},
 		"a stream by on_connect":   {"-A", "slow", live},
@@ -214,8 +216,7 @@ end`, nil)
 		"a file without a limit":   {recorded},
 		"a stream without a limit": {live},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			begin := time.Now()
 			args = append([]string{"-ksS", "--http2", "--max-time", fmt.Sprint(seconds), "-w", "%{size_download} %{http_code}\\n", "-o", os.DevNull}, args...)
 			out, _ := exec.Command("curl", args...).Output() // it ends for the time, as a rule

@@ -97,7 +97,7 @@ func TestHookReload(t *testing.T) {
 	srv.waitStream(t, "live/x")
 	var stay []*capture
 	for _, protocol := range protocols {
-		stay = append(stay, srv.capturing(t, protocol, "live/x?key=good", patience))
+		stay = append(stay, srv.capturing(t, protocol, "live/x?key=good"))
 	}
 	j := srv.startJoiners(t, rate)
 	for n := range versions {

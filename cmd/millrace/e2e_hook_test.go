@@ -190,7 +190,7 @@ end`, withPlugin(t, "flv", "millrace-flv-recorder", conf{"plugin_socket.path": s
 	srv.waitLog(t, map[string]string{"msg": "plugin is running"})
 	lines := socketEvents(t, socket, "on_stream_start,on_unpublish,on_codec")
 
-	waits := srv.capturing(t, "http-flv", "live/x", patience)
+	waits := srv.capturing(t, "http-flv", "live/x")
 	srv.refusedPublish(t, "live/x?key=bad", "no key, no stream")
 	pub := publishOnce(t, srv.rtmpURL("live/x"), source(t, "av"), nil, nil)
 	if code := pub.wait(t); code == 0 || !strings.Contains(pub.out.String(), "no key, no stream") {

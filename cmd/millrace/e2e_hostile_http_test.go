@@ -37,6 +37,8 @@ func endlessHeaders(t *testing.T, srv *server) {
 func smuggledRequests(t *testing.T, srv *server) {
 	first := "GET /live/none.flv?wait=0 HTTP/1.1\r\nHost: a\r\n"
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(getLive))
+	g := together(t)
+	defer g.wait()
 	for name, request := range map[string]string{
 		"length":                first + length + "\r\n" + getLive,
 		"length in POST":        "POST / HTTP/1.1\r\nHost: a\r\n" + length + "\r\n" + getLive,
@@ -59,8 +61,7 @@ func smuggledRequests(t *testing.T, srv *server) {
 		"NUL in the name":       first + "Content-\x00Length: 45\r\n\r\n" + getLive,
 		"folded":                first + "X: y\r\n Content-Length: 45\r\n\r\n" + getLive,
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			conn := dialTCP(t, srv.http[0])
 			sendAll(t, conn, request)
 			if said := sayings(conn); strings.Contains(said, "FLV\x01") {
@@ -82,6 +83,8 @@ func sayings(conn net.Conn) string {
 // allows; each ends the connection.
 func badFrames(t *testing.T, srv *server) {
 	const mask = "\x00\x00\x00\x00"
+	g := together(t)
+	defer g.wait()
 	for name, data := range map[string]string{
 		"unmasked":               "\x82\x05hello",
 		"unmasked and oversized": "\x82\x7F\x00\x00\x00\x00\x7F\xFF\xFF\xFF",
@@ -98,8 +101,7 @@ func badFrames(t *testing.T, srv *server) {
 		"close with a bad code":  "\x88\x82" + mask + "\x00\x01",
 		"close with bad UTF-8":   "\x88\x84" + mask + "\x03\xE8\xFF\xFF",
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			v := srv.watch(t, "ws-flv", "live/x", nil).(*wsViewer)
 			go func() { _, _ = io.WriteString(v, data) }()
 			_, err := collect(v, time.Now().Add(patience))
@@ -169,6 +171,8 @@ func noiseInWebSocket(t *testing.T, srv *server) {
 // close.
 func badProxies(t *testing.T, srv *server) {
 	const v2 = "\r\n\r\n\x00\r\nQUIT\n"
+	g := together(t)
+	defer g.wait()
 	for name, data := range map[string]string{
 		"endless v1":      "PROXY TCP4 " + strings.Repeat("1", 500),
 		"bad address":     "PROXY TCP4 999.0.0.1 127.0.0.1 1 2\r\n",
@@ -186,8 +190,7 @@ func badProxies(t *testing.T, srv *server) {
 		"no sense":        string(random(1, 5000)),
 	} {
 		for i, addr := range []string{srv.rtmp[1], srv.http[1]} {
-			t.Run(fmt.Sprint(name, " ", i), func(t *testing.T) {
-				t.Parallel()
+			g.run(fmt.Sprint(name, " ", i), func(t *testing.T) {
 				conn := dialTCP(t, addr)
 				_, _ = io.WriteString(conn, data)
 				waitClosed(t, conn)

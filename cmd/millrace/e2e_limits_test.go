@@ -182,6 +182,8 @@ func TestLimitsAreNamed(t *testing.T) {
 		return string([]byte{stream, 0, 0, 0, byte(length >> 16), byte(length >> 8), byte(length), kind, 1, 0, 0, 0})
 	}
 	deep := strings.Repeat("\x03\x00\x01a", 5)
+	g := together(t)
+	defer g.wait()
 	for key, data := range map[string]string{
 		"limits.chunk_streams": string(startedMessages(9)),
 		"limits.command_size":  header(3, 5<<10, command),
@@ -191,8 +193,7 @@ func TestLimitsAreNamed(t *testing.T) {
 			header(6, 64<<10, videoTag), header(7, 64<<10, videoTag), header(8, 64<<10, videoTag), "",
 		}, strings.Repeat("x", 60<<10)),
 	} {
-		t.Run(key, func(t *testing.T) {
-			t.Parallel()
+		g.run(key, func(t *testing.T) {
 			c, err := dialRTMP(srv.rtmp[0], nil)
 			noError(t, err)
 			defer c.Close()
@@ -201,8 +202,7 @@ func TestLimitsAreNamed(t *testing.T) {
 			srv.waitReason(t, key)
 		})
 	}
-	t.Run("limits.connection_buffer", func(t *testing.T) {
-		t.Parallel()
+	g.run("limits.connection_buffer", func(t *testing.T) {
 		conn := dialTCP(t, srv.http[0])
 		_, _ = io.WriteString(conn, "GET /live/none.flv HTTP/1.1\r\nHost: a\r\n\r\n"+strings.Repeat("x", 64<<10))
 		waitClosed(t, conn)
@@ -218,6 +218,8 @@ func TestHostileBytes(t *testing.T) {
 	srv.feed(t, "live/x", sourceTags(t, "small"))
 	srv.waitStream(t, "live/x")
 	chunk := func(m message) string { return string((&chunkWriter{size: 128}).append(nil, 3, m)) }
+	g := together(t)
+	defer g.wait()
 	for name, data := range map[string]string{
 		"chunk size 0":       chunk(message{kind: setChunkSize, body: []byte{0, 0, 0, 0}}),
 		"chunk size 2^31":    chunk(message{kind: setChunkSize, body: []byte{0x80, 0, 0, 0}}),
@@ -227,8 +229,7 @@ func TestHostileBytes(t *testing.T) {
 		"long command":       "\x03\x00\x00\x00\xFF\xFF\xFF\x14\x00\x00\x00\x00" + strings.Repeat("x", 100_000),
 		"many chunk streams": manyChunkStreams(),
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			c, err := dialRTMP(srv.rtmp[0], nil)
 			if err != nil {
 				t.Fatal(err)

@@ -26,8 +26,38 @@ import (
 // for broken servers, not an expectation.
 const patience = 45 * time.Second
 
+// lifetime bounds a program that runs until its test ends: if the test binary
+// is stopped, Pdeathsig ends it anyway.
+const lifetime = 15 * time.Minute
+
 // parallel is how many tests run at once: most of them wait for real time.
 const parallel = "10"
+
+// atOnce is how many subtests of a group run at once.
+const atOnce = 4
+
+// group runs subtests beside each other while what their parent has begun runs
+// on. t.Parallel is for those of whom nothing waits: it puts a subtest behind
+// every test that has not begun, for minutes in which the parent's publisher
+// and crowd reach their limits.
+type group struct {
+	t      *testing.T
+	places chan struct{}
+	all    sync.WaitGroup
+}
+
+func together(t *testing.T) *group { return &group{t: t, places: make(chan struct{}, atOnce)} }
+
+func (g *group) run(name string, test func(*testing.T)) {
+	g.places <- struct{}{}
+	g.all.Go(func() {
+		defer func() { <-g.places }()
+		g.t.Run(name, test)
+	})
+}
+
+// wait is to be called before the parent ends.
+func (g *group) wait() { g.all.Wait() }
 
 // world is what all tests share.
 var world struct {

@@ -17,13 +17,13 @@ func TestRepliesInMidFrame(t *testing.T) {
 	srv := startServer(t, nil)
 	srv.feed(t, "live/x", sourceTags(t, "av"))
 	srv.waitStream(t, "live/x")
-	t.Run("rtmp", func(t *testing.T) {
-		t.Parallel()
+	g := together(t)
+	defer g.wait()
+	g.run("rtmp", func(t *testing.T) {
 		v := srv.watch(t, "rtmp", "live/x", slowly).(*rtmpViewer)
 		talkWhileReading(t, v, v.askRTMP, func() [][]byte { return v.pongs })
 	})
-	t.Run("ws-flv", func(t *testing.T) {
-		t.Parallel()
+	g.run("ws-flv", func(t *testing.T) {
 		v := srv.watch(t, "ws-flv", "live/x", slowly).(*wsViewer)
 		ask := func(n uint32) error { return v.frames.send(wsPing, binary.BigEndian.AppendUint32(nil, n)) }
 		talkWhileReading(t, v, ask, func() [][]byte { return v.frames.pongs })

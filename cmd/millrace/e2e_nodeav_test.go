@@ -61,7 +61,7 @@ func startAVPlayer(t *testing.T, urls ...string) *avPlayer {
 	p := &avPlayer{}
 	cmd := nodeAV(t, append([]string{"play"}, urls...)...)
 	cmd.Stdout = &p.json
-	p.peer = startCommand(t, 4*patience, cmd)
+	p.peer = startCommand(t, lifetime, cmd)
 	return p
 }
 
@@ -78,7 +78,7 @@ func (p *avPlayer) end(t *testing.T) (all [][]avTrack) {
 // startAVPublisher publishes the streams of files in real time.
 func startAVPublisher(t *testing.T, url string, files []string) *peer {
 	t.Helper()
-	return startCommand(t, 4*patience, nodeAV(t, append([]string{"publish", url, everyFourCC}, files...)...))
+	return startCommand(t, lifetime, nodeAV(t, append([]string{"publish", url, everyFourCC}, files...)...))
 }
 
 // TestNodeAV has FFmpeg 8 publish what real encoders made, and play all tracks
@@ -87,6 +87,8 @@ func startAVPublisher(t *testing.T, url string, files []string) *peer {
 func TestNodeAV(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, avConf)
+	g := together(t)
+	defer g.wait()
 	for name, c := range map[string]struct {
 		codecs, wire string
 	}{
@@ -101,8 +103,7 @@ func TestNodeAV(t *testing.T) {
 			"7/0 avc1/1 hvc1/2 av01/3 vp09/4 10/0 mp4a/1 .mp3/2 Opus/3 fLaC/4 ac-3/5 ec-3/6 " +
 				"hvc1/0 av01/0 vp09/0"}, // colour information, which FFmpeg sends without a track
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			var files []string
 			for _, codec := range strings.Fields(c.codecs) {
 				files = append(files, makeClip(t, codec).file)
@@ -125,6 +126,8 @@ func TestNodeAV(t *testing.T) {
 func TestNodeAVPlays(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, avConf)
+	g := together(t)
+	defer g.wait()
 	for name, c := range map[string]struct {
 		codec string
 		sent  form
@@ -134,8 +137,7 @@ func TestNodeAVPlays(t *testing.T) {
 		"mp3 by FourCC":     {"mp3", enhancedForm},
 		"hevc labelled avc": {"hevc", numbered(7)},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			clip := makeClip(t, c.codec)
 			path := "live/" + strings.ReplaceAll(name, " ", "-")
 			played, _ := srv.playedByAV(t, path, func() { startFeedOnce(srv.publish(t, path), clip.tags(c.sent), 0)() })
@@ -153,7 +155,7 @@ func (s *server) playedByAV(t *testing.T, path string, publish func()) (map[stri
 	t.Helper()
 	all := path + "?tracks=all"
 	player := startAVPlayer(t, s.rtmpURL(all), s.flvURL(all))
-	wire := s.capturing(t, "http-flv", all, 4*patience)
+	wire := s.capturing(t, "http-flv", all)
 	eventually(t, "the viewers wait", func() bool { return s.connected(t, path) >= 3 })
 	publish()
 	tracks := player.end(t)

@@ -19,7 +19,7 @@ func publishOnce(t *testing.T, url, file string, in, out []string) *peer {
 	t.Helper()
 	args := append(append([]string{"-re"}, in...), "-i", file, "-c", "copy")
 	args = append(append(args, out...), "-f", "flv", url)
-	return startPeer(t, 3*time.Minute, "ffmpeg", append(ffmpegArgs, args...)...)
+	return startPeer(t, lifetime, "ffmpeg", append(ffmpegArgs, args...)...)
 }
 
 // publishLoop publishes a file again and again until the test's end.
@@ -47,7 +47,7 @@ func decode(t *testing.T, url, tracks string, in ...string) sums {
 	if strings.Contains(tracks, "a") {
 		args = append(args, "-map", "0:a", "-f", "framemd5", s.audio)
 	}
-	s.peer = startPeer(t, 3*time.Minute, "ffmpeg", append(ffmpegArgs, args...)...)
+	s.peer = startPeer(t, lifetime, "ffmpeg", append(ffmpegArgs, args...)...)
 	return s
 }
 
@@ -122,7 +122,7 @@ var recorders = map[string]func(t *testing.T, url string) recorder{
 func record(t *testing.T, program string, args func(file string) []string) recorder {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), program+".flv")
-	return recorder{startPeer(t, 3*time.Minute, program, args(file)...), file}
+	return recorder{startPeer(t, lifetime, program, args(file)...), file}
 }
 
 // curl records an HTTP-FLV stream.
@@ -138,7 +138,7 @@ func gstPublish(t *testing.T, url, file string) *peer {
 	t.Helper()
 	pipeline := "filesrc location=" + file + " ! flvdemux name=d flvmux name=m streamable=true ! identity sync=true ! rtmp2sink location=" + url +
 		" d.video ! queue ! h264parse ! m. d.audio ! queue ! aacparse ! m."
-	return startPeer(t, 3*time.Minute, "gst-launch-1.0", append([]string{"-q", "-e"}, strings.Fields(pipeline)...)...)
+	return startPeer(t, lifetime, "gst-launch-1.0", append([]string{"-q", "-e"}, strings.Fields(pipeline)...)...)
 }
 
 // size is how many bytes the recorder has written.

@@ -14,12 +14,13 @@ func TestPlayerCommands(t *testing.T) {
 	srv := startServer(t, nil)
 	srv.feed(t, "live/x", sourceTags(t, "small"))
 	srv.waitStream(t, "live/x")
+	g := together(t)
+	defer g.wait()
 	for name, test := range map[string]func(*testing.T, *rtmpViewer){
 		"receiveVideo": receiveVideo, "receiveAudio": receiveAudio, "pause": pauseAndResume, "play2": playTwo,
 		"seek": seek, "deleteStream and play": playAgain, "unknown command": unknownCommand,
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			v := srv.watch(t, "rtmp", "live/x", nil).(*rtmpViewer)
 			nextThat(t, v, "a keyframe", tag.isKeyframe)
 			test(t, v)

@@ -13,14 +13,15 @@ func TestRecordedCodecs(t *testing.T) {
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
 	srv := startRecording(t, recording(dir, recorderNames...))
+	g := together(t)
+	defer g.wait()
 	for _, c := range []struct {
 		video, audio string
 		kept         form // in which an FLV has the video
 	}{
 		{"hevc", "opus", plainForm}, {"av1", "flac", enhancedForm}, {"vp9", "ac3", enhancedForm}, {"h264", "eac3", numbered(7)},
 	} {
-		t.Run(c.video+" and "+c.audio, func(t *testing.T) {
-			t.Parallel()
+		g.run(c.video+" and "+c.audio, func(t *testing.T) {
 			video, audio := makeClip(t, c.video), makeClip(t, c.audio)
 			path := "live/" + c.video
 			startFeedOnce(srv.publish(t, path), interleave(video.tags(enhancedForm), audio.tags(enhancedForm)), 0)()

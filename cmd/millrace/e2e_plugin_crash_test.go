@@ -43,7 +43,7 @@ func serverKilled(t *testing.T, plugins bool, streams, frames int) {
 	tags := sourceTags(t, "small")
 	var captures []*capture
 	for i := range streams {
-		captures = append(captures, srv.capturing(t, "http-flv", fmt.Sprint("live/s", i), patience))
+		captures = append(captures, srv.capturing(t, "http-flv", fmt.Sprint("live/s", i)))
 		srv.feed(t, fmt.Sprint("live/s", i), tags)
 	}
 	srv.waitAttached(t, streams, recorderNames...)

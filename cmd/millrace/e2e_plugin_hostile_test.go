@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/millrace/millrace/plugins/plugintest"
 )
@@ -64,7 +63,7 @@ func TestHostilePlugins(t *testing.T) {
 	tags := firstSeconds(sourceTags(t, "small"), 8)
 	var captures []*capture
 	for i := range 12 {
-		captures = append(captures, srv.capturing(t, protocols[i%len(protocols)], "live/x", 3*time.Minute))
+		captures = append(captures, srv.capturing(t, protocols[i%len(protocols)], "live/x"))
 	}
 	eventually(t, "the viewers wait", func() bool { return len(srv.allClients(t)) >= len(captures) })
 	startFeedOnce(srv.publish(t, "live/x"), tags, 0)()

@@ -33,7 +33,7 @@ func TestShellRecorder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	startCommand(t, 3*time.Minute, exec.Command(script, socket, "sesame", dir))
+	startCommand(t, lifetime, exec.Command(script, socket, "sesame", dir))
 	files := func(name string) []string {
 		found, _ := filepath.Glob(filepath.Join(dir, "live~"+name+"_*.flv"))
 		return found
@@ -80,7 +80,7 @@ func TestShellOfReadme(t *testing.T) {
 	srv.waitStream(t, "live/x")
 	cmd := exec.Command("bash", "-c", strings.ReplaceAll(script, usual, socket))
 	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "TOKEN=sesame")
-	startCommand(t, 3*time.Minute, cmd)
+	startCommand(t, lifetime, cmd)
 	files := func() []string {
 		found, _ := filepath.Glob(filepath.Join(cmd.Dir, "live~x-*.flv"))
 		return found

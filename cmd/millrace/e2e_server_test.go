@@ -93,7 +93,7 @@ func startServerAs(t *testing.T, cmd *exec.Cmd, overrides conf) *server {
 			t.Logf("log of the server:\n%s", tail(log.text(), 60))
 		}
 	})
-	s.peer = startCommand(t, 10*time.Minute+soakTime(), cmd)
+	s.peer = startCommand(t, lifetime+soakTime(), cmd)
 	t.Cleanup(func() { s.stop(t) })
 	s.learnAddresses(t, c)
 	return s

@@ -103,9 +103,10 @@ func TestLaggards(t *testing.T) {
 	srv := startServer(t, conf{"stream.max_lag": `"2s"`})
 	publishLoop(t, srv.rtmpURL("live/x"), source(t, "rate2m"))
 	srv.waitStream(t, "live/x")
+	g := together(t)
+	defer g.wait()
 	for _, protocol := range protocols {
-		t.Run(protocol, func(t *testing.T) {
-			t.Parallel()
+		g.run(protocol, func(t *testing.T) {
 			v := srv.watch(t, protocol, "live/x", unread)
 			addr := v.(net.Conn).LocalAddr().String()
 			tags := readFor(t, v, time.Second)

@@ -102,9 +102,10 @@ func firstSeconds(tags []tag, seconds uint32) []tag {
 func TestJumpingTimestamps(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, nil)
+	g := together(t)
+	defer g.wait()
 	for name, base := range map[string]uint32{"back": 0, "ahead": 90_000_000} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			path := "live/" + name
 			p := srv.publish(t, path)
 			tags := firstSeconds(sourceTags(t, "small"), 4)

@@ -118,6 +118,8 @@ func wrongMethods(t *testing.T, srv *server) {
 
 // badRequests are malformed, or read differently by different servers.
 func badRequests(t *testing.T, srv *server) {
+	g := together(t)
+	defer g.wait()
 	for name, request := range map[string]string{
 		"no host":              "GET /live/x.flv HTTP/1.1\r\n\r\n",
 		"two hosts":            "GET /live/x.flv HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
@@ -134,8 +136,7 @@ func badRequests(t *testing.T, srv *server) {
 		"bad escape":           "GET /live/%zz.flv HTTP/1.1\r\nHost: a\r\n\r\n",
 		"control byte in path": "GET /live/\x01.flv HTTP/1.1\r\nHost: a\r\n\r\n",
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		g.run(name, func(t *testing.T) {
 			conn := dialTCP(t, srv.http[0])
 			sendAll(t, conn, request)
 			wantBadRequest(t, waitClosed(t, conn))
