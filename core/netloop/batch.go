@@ -70,9 +70,8 @@ func (b *batch) build(g *group, from, end, gate uint64, v *viewer) {
 	b.group, b.from, b.head, b.gate = g, from, end, gate
 }
 
-// join makes one piece of a short run that a second viewer gets as well: one
-// copy for all of them costs less than the kernel's way through the pieces for
-// each.
+// join makes one piece of a short run that several viewers get: one copy for
+// all of them costs less than the kernel's way through the pieces for each.
 func (b *batch) join() {
 	if len(b.iov) < 2 || b.bytes > maxSealed {
 		return

@@ -37,9 +37,10 @@ const (
 	// sockets again, in ns.
 	passBudget = int64(time.Millisecond)
 	// longestTick is the time between two calls for slots of the merge window,
-	// in ns: so many slots are served at once. A loop that sleeps for 10 ms
-	// loses its place in the Go scheduler, and that costs more than the call.
-	longestTick = int64(7500 * time.Microsecond)
+	// in ns: so many slots are served at once. A call costs as much as several
+	// writes, but a loop that sleeps for 10 ms loses its place in the Go
+	// scheduler, and that costs more.
+	longestTick = int64(9500 * time.Microsecond)
 	// scanInterval is how often blocked viewers are looked at, in ns.
 	scanInterval = int64(250 * time.Millisecond)
 )
@@ -141,6 +142,14 @@ func (l *loop) enqueue(v *viewer) {
 // serve visits viewers in turn until all were, or the budget is used up: then
 // the clock has the loop go on after it has looked at its sockets.
 func (l *loop) serve() {
+	if l.fanout.backlogged() {
+		l.visitWaiting()
+	}
+	l.setBacklog(l.fanout.backlogged())
+	l.rearm()
+}
+
+func (l *loop) visitWaiting() {
 	f := &l.fanout
 	f.serving = true
 	defer func() { f.serving = false }()
@@ -171,8 +180,6 @@ func (l *loop) serve() {
 		l.window.update(l, begin)
 		l.stats.pass(took)
 	}
-	l.setBacklog(f.backlogged())
-	l.rearm()
 }
 
 // prefetch has the next viewers' state fetched from memory while this one is
@@ -184,6 +191,12 @@ func (f *fanout) prefetch() {
 	if f.next < len(f.todo) {
 		prefetch(unsafe.Pointer(f.todo[f.next].conn), connLines)
 	}
+}
+
+// comesNext reports whether the next viewer is of the same group: it gets the
+// same run, most likely.
+func (f *fanout) comesNext(g *group) bool {
+	return f.next < len(f.todo) && f.todo[f.next].group == g
 }
 
 // viewerLines and connLines are how many cache lines of each a write touches.
@@ -248,6 +261,9 @@ func (l *loop) visit(v *viewer, now int64) {
 	var b *batch
 	if pos == stream.Sending {
 		b = l.fanout.batches.find(v.group, end, v)
+		if l.fanout.comesNext(v.group) {
+			b.join()
+		}
 		l.prepare(v, b)
 	}
 	if cur.Inside == nil && len(c.out) == 0 {
