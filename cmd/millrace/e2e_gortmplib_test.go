@@ -146,10 +146,12 @@ func TestForeign(t *testing.T) {
 			if err := w.Initialize(); err != nil {
 				t.Fatalf("publish: %v", err)
 			}
-			failed := make(chan error, 1)
-			go func() { failed <- c.publish(w, clip) }()
+			failed, joined := make(chan error, 1), make(chan struct{})
+			go func() { failed <- c.publish(w, clip, joined) }()
 			srv.waitStreamThat(t, path, "has frames", func(i *streamInfo) bool { return i.FramesIn > 5 })
-			got := c.play(t, srv, path, clip)
+			conn := srv.dialForeign(t, path, false)
+			close(joined)
+			got := c.play(t, conn, clip)
 			if err := <-failed; err != nil {
 				t.Fatalf("publish: %v", err)
 			}
@@ -173,10 +175,15 @@ func (c foreign) part(data []byte) []byte {
 	return c.same(data)
 }
 
-// publish writes a clip in real time.
-func (c foreign) publish(w *gortmplib.Writer, clip clip) error {
+// publish writes a clip in real time, most of it once there is a player: a
+// player needs some time of the stream to know what is in it.
+func (c foreign) publish(w *gortmplib.Writer, clip clip, joined <-chan struct{}) error {
 	begin := time.Now()
-	for _, s := range clip.samples {
+	for i, s := range clip.samples {
+		if i == 10 {
+			<-joined
+			begin = time.Now().Add(-ms(uint32(s.ts)))
+		}
 		time.Sleep(time.Until(begin.Add(ms(uint32(s.ts)))))
 		if err := c.write(w, c.track, ms(uint32(s.ts+s.cts)), ms(uint32(s.ts)), s.data); err != nil {
 			return fmt.Errorf("write the frame at %d ms: %w", s.ts, err)
@@ -186,9 +193,9 @@ func (c foreign) publish(w *gortmplib.Writer, clip clip) error {
 }
 
 // play reads up to the clip's last unit.
-func (c foreign) play(t *testing.T, srv *server, path string, clip clip) (got [][]byte) {
+func (c foreign) play(t *testing.T, conn *gortmplib.Client, clip clip) (got [][]byte) {
 	t.Helper()
-	r := &gortmplib.Reader{Conn: srv.dialForeign(t, path, false)}
+	r := &gortmplib.Reader{Conn: conn}
 	if err := r.Initialize(); err != nil {
 		t.Fatalf("play: %v", err)
 	}

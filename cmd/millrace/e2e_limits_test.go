@@ -22,15 +22,15 @@ func TestTimeLimits(t *testing.T) {
 	srv.feed(t, "live/x", sourceTags(t, "small"))
 	srv.waitStream(t, "live/x")
 	bystanders := startCrowd(t, srv, "live/x", 1, set, nil)
-	t.Run("each", func(t *testing.T) {
-		for name, test := range map[string]func(*testing.T, *server){
-			"no handshake": noHandshake, "trickled handshake": trickledHandshake, "no connect": noConnect,
-			"trickled connect": trickledConnect, "no publish": noPublish, "no media": noMedia,
-			"trickled header": trickledHeader, "idle after an answer": idleAfterAnswer, "idle after a refusal": idleAfterRefusal, "nothing at all": nothingAtAll,
-		} {
-			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, srv) })
-		}
-	})
+	g := together(t)
+	for name, test := range map[string]func(*testing.T, *server){
+		"no handshake": noHandshake, "trickled handshake": trickledHandshake, "no connect": noConnect,
+		"trickled connect": trickledConnect, "no publish": noPublish, "no media": noMedia,
+		"trickled header": trickledHeader, "idle after an answer": idleAfterAnswer, "idle after a refusal": idleAfterRefusal, "nothing at all": nothingAtAll,
+	} {
+		g.run(name, func(t *testing.T) { test(t, srv) })
+	}
+	g.wait()
 	for _, reason := range []string{
 		"no handshake in limits.handshake_timeout", "no connect in limits.connect_timeout", "no play or publish in limits.publish_timeout",
 		"no media in limits.publish_idle_timeout", "limits.request_header_timeout", "idle (limits.idle_timeout)",

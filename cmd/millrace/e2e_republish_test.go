@@ -17,7 +17,7 @@ import (
 func TestRepublish(t *testing.T) {
 	t.Parallel()
 	heavy(t)
-	srv := startServer(t, conf{"stream.stall_timeout": `"10m"`}) // for a busy machine's readers
+	srv := startServer(t, conf{"stream.stall_timeout": `"10m"`, "stream.reconnect_grace": `"1m"`}) // for a busy machine
 	first := publishLoop(t, srv.rtmpURL("live/x"), source(t, "small"))
 	before := srv.waitStream(t, "live/x")
 

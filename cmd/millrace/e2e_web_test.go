@@ -21,13 +21,15 @@ func TestHTTP(t *testing.T) {
 	srv.feed(t, "live/eu/y", tags)
 	srv.waitStream(t, "live/x")
 	srv.waitStream(t, "live/eu/y")
+	g := together(t)
+	defer g.wait()
 	for name, test := range map[string]func(*testing.T, *server){
 		"headers": liveHeaders, "head": liveHead, "preflight": livePreflight, "HTTP/1.0": oldHTTP,
 		"methods": wrongMethods, "bad requests": badRequests, "WebSocket handshake": badUpgrades,
 		"one medium": oneMedium, "nested app": nestedApp, "page": indexPage, "list": streamList,
 		"kept alive": keptAlive, "pipelined": pipelined, "long pipeline": longPipeline, "paths": oddPaths,
 	} {
-		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, srv) })
+		g.run(name, func(t *testing.T) { test(t, srv) })
 	}
 }
 

@@ -83,6 +83,9 @@ func (w *waiting) serveFor(s *stream.Stream, until int64) bool {
 	for c, as := range w.by[s.Key] {
 		c.unwait()
 		l.guard(c, func() { as.serve(s) })
+		if c.viewer != nil {
+			c.viewer.cursor.Awaited()
+		}
 		if l.now() >= until {
 			break
 		}

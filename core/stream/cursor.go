@@ -44,6 +44,12 @@ func (c *Cursor) Join() {
 	c.Seq = 0
 }
 
+// Awaited is called after Join for a viewer that was there before the session:
+// frames that came before its loop could place it are for it as well.
+func (c *Cursor) Awaited() {
+	c.join = max(c.Stream.ring.tail.Load(), c.Stream.first.Load())
+}
+
 // Position is the outcome of [Cursor.Next].
 type Position uint8
 

@@ -75,6 +75,36 @@ func TestStart(t *testing.T) {
 	}
 }
 
+// Who waited for a stream gets it from the beginning, however late its loop is.
+func TestAwaited(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		viewer Cursor
+		cache  bool
+		begin  func(*feed)
+	}{
+		{"audio only", Cursor{Video: true, Audio: true}, true, func(f *feed) { f.audio(0); f.audio(23); f.audio(1000) }},
+		{"cached GOP", Cursor{Video: true}, true, func(f *feed) { f.key(0); f.inter(40); f.inter(1000) }},
+		{"no GOP cache", Cursor{Video: true}, false, func(f *feed) { f.key(0); f.inter(40); f.inter(1000) }},
+		{"live", Cursor{Video: true, Live: true}, true, func(f *feed) { f.key(0); f.inter(40); f.inter(1000) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFeed(t, func(o *Options) { o.GOPCache = c.cache })
+			c.begin(f)
+			v := &viewer{Cursor: c.viewer}
+			v.Stream = f.stream()
+			v.Join()
+			v.Awaited()
+			v.read(1000)
+			if len(v.got) != 3 {
+				t.Errorf("it got %d frames of 3", len(v.got))
+			}
+		})
+	}
+}
+
 // name is what a frame is, in a word.
 func name(f *media.Frame) string {
 	switch {
