@@ -47,7 +47,7 @@ func integer(n int) lua.LValue {
 
 func strByte(L *lua.LState) int {
 	s := L.CheckString(1)
-	if i, ok := L.Get(2).(lua.LNumber); ok && i >= 1 && int(i) <= len(s) && L.GetTop() == 2 {
+	if i, ok := L.Get(2).(lua.LNumber); ok && i >= 1 && i <= lua.LNumber(len(s)) && L.GetTop() == 2 {
 		L.Push(byteValues[s[int(i)-1]]) // what loops ask for
 		return 1
 	}

@@ -63,6 +63,7 @@ var expressions = []struct{ name, text string }{
 	{"rep", `("ab"):rep(3) == "ababab" and ("x"):rep(0) == "" and ("x"):rep(-1) == ""`},
 	{"case", `("aÉb"):upper() == "AÉB" and ("AbC"):lower() == "abc" and ("abc"):reverse() == "cba"`},
 	{"byte", `("abc"):byte() == 97 and select("#", ("abc"):byte(1, -1)) == 3 and ("abc"):byte(-1) == 99 and ("abc"):byte(10) == nil`},
+	{"byte anywhere", `("abc"):byte(1) == 97 and ("abc"):byte(3) == 99 and ("abc"):byte(4) == nil and ("abc"):byte(2.9) == 98 and pcall(string.byte, "abc", 1e300) and pcall(string.byte, "abc", math.huge) and pcall(string.byte, "abc", 0 / 0) and not pcall(string.byte, "abc", {})`},
 	{"sort", `(function() local t = {3, 1, 2} table.sort(t) local u = {"b", "a"} table.sort(u, function(x, y) return x > y end) return table.concat(t) == "123" and table.concat(u) == "ba" end)()`},
 	{"table.concat", `table.concat({1, 2, 3}, "-") == "1-2-3" and table.concat({}, "x") == "" and table.concat({1, 2, 3}, ",", 2) == "2,3"`},
 	{"unpack", `select("#", unpack({1, nil, 3}, 1, 3)) == 3 and unpack({1, 2}, 2) == 2`},
