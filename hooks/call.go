@@ -68,8 +68,9 @@ type call struct {
 	limit    uint64        // bytes that strings, or the process while we run, may grow by
 
 	steps    int
-	strings  uint64 // bytes of strings made
-	err      error  // why the call stops; nil: it goes on
+	strings  uint64        // bytes of strings made
+	err      error         // why the call stops; nil: it goes on
+	done     chan struct{} // closed with err; nil before, which is never ready
 	yielded  time.Duration
 	rested   time.Duration
 	watched  time.Duration
@@ -123,10 +124,7 @@ func (c *call) Done() <-chan struct{} {
 	if c.steps&(clockEvery-1) == 0 {
 		c.look()
 	}
-	if c.err != nil {
-		return closedChan
-	}
-	return nil // a nil channel is never ready, which select's default takes
+	return c.done
 }
 
 // Err is why the call stops.
@@ -252,7 +250,7 @@ func (c *call) end() {
 
 func (c *call) stop(err error) {
 	if c.err == nil {
-		c.err = err
+		c.err, c.done = err, closedChan
 	}
 }
 

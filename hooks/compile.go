@@ -74,7 +74,25 @@ func compile(file, source string) (c *chunk, err error) {
 	if err != nil {
 		return nil, syntaxError(file, source, err)
 	}
+	startSmall(proto)
 	return &chunk{file: file, proto: proto, keys: rw.keys, needs: rw.needs}, nil
+}
+
+// startSmall has tables that are made empty ("{}") begin with room for a few
+// names: the library, when it is not told how many will come, makes it for 32 on
+// the first, which is 2 KB. In an instruction (gopher-lua's opcode.go), the six
+// highest bits are the operation, bits 9 to 17 the number of names, and 0 to 8
+// of values by position.
+func startSmall(p *lua.FunctionProto) {
+	const opShift, sizes, oneName = 26, 1<<18 - 1, 1 << 9
+	for i, inst := range p.Code {
+		if int(inst>>opShift) == lua.OP_NEWTABLE && inst&sizes == 0 {
+			p.Code[i] |= oneName
+		}
+	}
+	for _, inner := range p.FunctionPrototypes {
+		startSmall(inner)
+	}
 }
 
 // withoutShebang blanks a first line that begins with "#", so that lines keep

@@ -141,28 +141,42 @@ func TestOnError(t *testing.T) {
 	}
 }
 
+// waitScript has calls that go on until the store says that it is enough.
+const waitScript = `
+function on_play() while not millrace.store.get("enough") do end return true end
+function on_stop() while not millrace.store.get("enough") do end end`
+
+func enough(t *testing.T, r *Runtime) {
+	t.Helper()
+	if _, err := r.services.store.set("enough", true, 0, false); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestOverload: a full queue, and a wait that is too long, are refusals.
 func TestOverload(t *testing.T) {
 	t.Parallel()
-	r := start(t, `function on_play() while true do end end`, func(o *Options) {
-		o.Queue, o.QueueTimeout, o.Timeout, o.Workers = 5, 50*time.Millisecond, 500*time.Millisecond, 1
+	const calls, queue = 20, 5
+	r := start(t, waitScript, func(o *Options) {
+		o.Queue, o.QueueTimeout, o.Workers = queue, 50*time.Millisecond, 1
 	})
-	const calls = 20
-	answers := make(chan Verdict, 2*calls)
+	answers := make(chan Verdict, calls)
 	for range calls {
 		r.Decide(&event.Event{Event: event.Play}, func(v Verdict) { answers <- v })
 	}
 	overloads := 0
-	for range calls {
-		v := <-answers
-		if v.Allow || v.Err == nil {
-			t.Errorf("verdict %s", verdictText(v))
+	for i := range calls {
+		if i == calls-1 {
+			enough(t, r) // for the one that runs, if it did not come too late too
 		}
-		if errors.Is(v.Err, ErrOverload) {
+		switch v := <-answers; {
+		case !v.Allow && errors.Is(v.Err, ErrOverload):
 			overloads++
+		case !v.Allow || v.Err != nil || i < calls-1:
+			t.Errorf("answer %d: %s, %v", i, verdictText(v), v.Err)
 		}
 	}
-	if overloads < calls-6 {
+	if overloads < calls-1 {
 		t.Errorf("%d overloads of %d calls", overloads, calls)
 	}
 	s := r.Stats()
@@ -198,7 +212,8 @@ func TestClose(t *testing.T) {
 // TestDecideNow blocks, and ends with its context.
 func TestDecideNow(t *testing.T) {
 	t.Parallel()
-	r := start(t, `function on_request(q) while q.path == "/slow" do end return {rate = 1} end`)
+	r := start(t, `function on_request(q) while q.path == "/slow" and not millrace.store.get("enough") do end return {rate = 1} end`)
+	defer enough(t, r)
 	if v := r.DecideNow(t.Context(), &event.Event{Event: event.Request, Path: "/"}); !v.Allow || v.Rate != 1 {
 		t.Error(verdictText(v))
 	}
@@ -238,11 +253,12 @@ func TestNotices(t *testing.T) {
 // TestNoticesAreBounded: those that find no room are dropped and counted.
 func TestNoticesAreBounded(t *testing.T) {
 	t.Parallel()
-	r := start(t, `function on_stop() while true do end end`, func(o *Options) { o.Queue, o.Workers = 2, 1 })
+	r := start(t, waitScript, func(o *Options) { o.Queue, o.Workers = 2, 1 })
 	for range 20 {
 		r.Notify(&event.Event{Event: event.Stop})
 	}
 	if s := r.Stats(); len(s.Hooks) != 1 || s.Hooks[0].Dropped < 17 {
 		t.Errorf("stats %+v", s.Hooks)
 	}
+	enough(t, r)
 }

@@ -3,6 +3,7 @@ package hooks
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -12,15 +13,15 @@ import (
 // has it: Go's own would pad to any width.
 func (st *state) strFormat(L *lua.LState) int {
 	format := L.CheckString(1)
-	var out strings.Builder
-	arg := 1
+	out, arg := st.bytes[:0], 1
+	st.bytes = nil // a __tostring may format too
 	for i := 0; i < len(format); {
 		if format[i] != '%' {
 			j := strings.IndexByte(format[i:], '%')
 			if j < 0 {
 				j = len(format) - i
 			}
-			out.WriteString(format[i : i+j])
+			out = append(out, format[i:i+j]...)
 			i += j
 			continue
 		}
@@ -30,17 +31,18 @@ func (st *state) strFormat(L *lua.LState) int {
 		}
 		i += len(spec)
 		if verb == '%' {
-			out.WriteByte('%')
+			out = append(out, '%')
 			continue
 		}
 		arg++
-		text := st.formatOne(L, spec, verb, arg)
-		if out.Len()+len(text) > maxString {
+		if out = st.formatOne(L, out, spec, verb, arg); len(out) > maxString {
 			L.RaiseError("string.format makes a string longer than the limit of %d bytes", maxString)
 		}
-		out.WriteString(text)
 	}
-	return st.pushString(L, out.String())
+	st.text(L, len(out))
+	L.Push(lua.LString(out))
+	st.bytes = out
+	return 1
 }
 
 // cutSpec returns the conversion at the start of s, and its verb; 0 when it is
@@ -70,27 +72,63 @@ func digits(s string) int {
 	return n
 }
 
-func (st *state) formatOne(L *lua.LState, spec string, verb byte, arg int) string {
+// formatOne appends an argument to out.
+func (st *state) formatOne(L *lua.LState, out []byte, spec string, verb byte, arg int) []byte {
 	flags := spec[:len(spec)-1]
 	switch verb {
 	case 'c':
-		return string([]byte{byte(L.CheckInt(arg))})
+		return append(out, byte(L.CheckInt(arg)))
 	case 'd', 'i':
-		return fmt.Sprintf(flags+"d", toInt64(L.CheckNumber(arg)))
+		n := toInt64(L.CheckNumber(arg))
+		if plain, ok := appendPlain(out, flags, n, 10); ok {
+			return plain
+		}
+		return fmt.Appendf(out, flags+"d", n)
 	case 'u':
-		return fmt.Sprintf(flags+"d", uint64(toInt64(L.CheckNumber(arg))))
-	case 'o', 'x', 'X':
-		return fmt.Sprintf(flags+string(verb), uint64(toInt64(L.CheckNumber(arg))))
+		return fmt.Appendf(out, flags+"d", uint64(toInt64(L.CheckNumber(arg))))
+	case 'x':
+		n := toInt64(L.CheckNumber(arg))
+		if plain, ok := appendPlain(out, flags, n, 16); ok {
+			return plain
+		}
+		return fmt.Appendf(out, spec, uint64(n))
+	case 'o', 'X':
+		return fmt.Appendf(out, spec, uint64(toInt64(L.CheckNumber(arg))))
 	case 'e', 'E', 'f', 'g', 'G':
-		return formatFloat(flags, verb, float64(L.CheckNumber(arg)))
+		return appendFloat(out, flags, verb, float64(L.CheckNumber(arg)))
 	case 'q':
-		return quoteLua(L.CheckString(arg))
+		return appendQuoted(out, L.CheckString(arg))
 	}
 	s := L.ToStringMeta(L.CheckAny(arg)).String()
-	if len(s) > maxString {
-		return s // the caller refuses it
+	if len(s) > maxString || flags == "%" {
+		return append(out, s...) // what is too long, the caller refuses
 	}
-	return fmt.Sprintf(flags+"s", s)
+	return fmt.Appendf(out, spec, s)
+}
+
+// appendPlain appends n when nothing but a width is asked for, as in %04x; false:
+// there is more, or a sign.
+func appendPlain(out []byte, flags string, n int64, base int) ([]byte, bool) {
+	width, pad := 0, byte(' ')
+	for i := 1; i < len(flags); i++ {
+		switch c := flags[i]; {
+		case !isDigit(c):
+			return out, false
+		case i == 1 && c == '0':
+			pad = c
+		default:
+			width = 10*width + int(c-'0')
+		}
+	}
+	if n < 0 {
+		return out, false
+	}
+	var room [20]byte
+	digits := strconv.AppendInt(room[:0], n, base)
+	for range width - len(digits) {
+		out = append(out, pad)
+	}
+	return append(out, digits...), true
 }
 
 // toInt64 converts without the undefined results of an overflow.
@@ -107,30 +145,27 @@ func toInt64(n lua.LNumber) int64 {
 	return int64(f)
 }
 
-func formatFloat(flags string, verb byte, f float64) string {
+func appendFloat(out []byte, flags string, verb byte, f float64) []byte {
 	if (verb == 'g' || verb == 'G') && !strings.Contains(flags, ".") {
 		flags += ".6" // C's default; Go's is the shortest
 	}
-	return fmt.Sprintf(flags+string(verb), f)
+	return fmt.Appendf(out, flags+string(verb), f)
 }
 
-// quoteLua writes s as a literal that Lua reads back.
-func quoteLua(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
+// appendQuoted writes s as a literal that Lua reads back.
+func appendQuoted(out []byte, s string) []byte {
+	out = append(out, '"')
 	for i := range len(s) {
 		switch c := s[i]; c {
 		case '"', '\\', '\n':
-			b.WriteByte('\\')
-			b.WriteByte(c)
+			out = append(out, '\\', c)
 		case '\r':
-			b.WriteString(`\r`)
+			out = append(out, `\r`...)
 		case 0:
-			b.WriteString(`\000`)
+			out = append(out, `\000`...)
 		default:
-			b.WriteByte(c)
+			out = append(out, c)
 		}
 	}
-	b.WriteByte('"')
-	return b.String()
+	return append(out, '"')
 }

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -206,11 +207,23 @@ func FuzzPattern(f *testing.F) {
 		if err != nil {
 			return
 		}
-		steps := 0
-		m := newMatcher(text, parsed, func(n int) bool { steps += n; return steps < 1e5 })
-		start, end := m.find(0)
+		find := func(parsed *pattern) (m matcher, start, end int) {
+			steps := 0
+			m.begin(text, parsed, func(n int) bool { steps += n; return steps < 1e5 })
+			start, end = m.find(0)
+			return m, start, end
+		}
+		m, start, end := find(parsed)
 		if start > end || end > len(text) {
 			t.Errorf("%q in %q: %d to %d", p, text, start, end)
+		}
+		everywhere := *parsed
+		everywhere.first, everywhere.items = nil, slices.Clone(parsed.items)
+		for i := range everywhere.items {
+			everywhere.items[i].next = nil
+		}
+		if m2, s, e := find(&everywhere); (s != start || e != end) && !m.stopped && !m2.stopped {
+			t.Errorf("%q in %q: %d to %d, but %d to %d when each place is tried", p, text, start, end, s, e)
 		}
 		if start < 0 {
 			return

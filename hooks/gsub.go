@@ -10,38 +10,82 @@ import (
 func (st *state) strGsub(L *lua.LState) int {
 	s, p := L.CheckString(1), L.CheckString(2)
 	L.CheckTypes(3, lua.LTString, lua.LTNumber, lua.LTTable, lua.LTFunction)
-	repl, most := L.Get(3), L.OptInt(4, math.MaxInt)
-	g := gsub{st: st, m: st.matcher(L, s, p), repl: repl}
-	pos, copied, count := 0, 0, 0
+	most, parsed := L.OptInt(4, math.MaxInt), st.pattern(L, p)
+	if whole := L.Get(1); whole.Type() == lua.LTString && parsed.absent(s) {
+		st.check(L, st.call.tick(len(s)/4))
+		L.Push(whole) // another value of the same would be allocated
+		L.Push(integer(0))
+		return 2
+	}
+	g := st.takeGsub()
+	g.m.begin(s, parsed, st.tick)
+	g.repl = L.Get(3)
+	count := g.run(L, most)
+	if count == 0 {
+		L.Push(lua.LString(s))
+	} else {
+		L.Push(lua.LString(g.out))
+	}
+	L.Push(integer(count))
+	st.spare = g
+	return 2
+}
+
+// gsub is a string.gsub under way.
+type gsub struct {
+	st   *state
+	m    matcher
+	repl lua.LValue
+	out  []byte
+}
+
+// takeGsub returns the one that the last call left, or a new one while another
+// is under way: a callback may call string.gsub too.
+func (st *state) takeGsub() *gsub {
+	g := st.spare
+	if st.spare = nil; g == nil {
+		return &gsub{st: st}
+	}
+	g.out = g.out[:0]
+	return g
+}
+
+// forget lets go of what a call left in g, for another call; g may be nil.
+func (g *gsub) forget() {
+	if g == nil {
+		return
+	}
+	g.m, g.repl = matcher{}, nil
+	if cap(g.out) > keptBytes {
+		g.out = nil
+	}
+}
+
+// run writes the result to out, and returns the number of matches.
+func (g *gsub) run(L *lua.LState, most int) (count int) {
+	s, pos, copied := g.m.src, 0, 0
 	for count < most && pos <= len(s) {
+		if pos = g.m.skip(pos); pos < 0 {
+			break
+		}
 		end := g.m.at(pos)
-		st.check(L, !g.m.stopped)
 		if end >= 0 {
 			count++
 			g.add(L, s[copied:pos])
 			g.replace(L, pos, end)
 			copied = end
 		}
-		if g.m.p.anchored {
+		if g.m.p.anchored || g.m.stopped {
 			break
 		}
 		pos = max(end, pos+1) // past an empty match, its character is copied
 	}
-	if count == 0 {
-		L.Push(lua.LString(s))
-	} else {
+	g.st.check(L, !g.m.stopped)
+	if count > 0 {
 		g.add(L, s[copied:])
-		L.Push(lua.LString(g.out))
+		g.st.check(L, g.st.call.grow(len(g.out))) // the buffer may be of another call
 	}
-	L.Push(lua.LNumber(count))
-	return 2
-}
-
-type gsub struct {
-	st   *state
-	m    *matcher
-	repl lua.LValue
-	out  []byte
+	return count
 }
 
 // add appends s to the result, whose growth is counted when its buffer grows.
@@ -64,7 +108,7 @@ func (g *gsub) replace(L *lua.LState, start, end int) {
 	case *lua.LFunction:
 		L.Push(repl)
 		// A callback may call string functions; the captures are ours.
-		n := pushCaptures(L, g.m, start, end)
+		n := pushCaptures(L, &g.m, start, end)
 		L.Call(n, 1)
 		v = L.Get(-1)
 		L.Pop(1)

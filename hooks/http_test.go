@@ -32,8 +32,6 @@ func TestHTTPWaits(t *testing.T) {
 		return a.status == 200 and a.body == "ok"
 	end`, func(o *Options) {
 		o.HTTPAllow = []string{"127.0.0.1"}
-		o.Timeout = 5 * time.Second
-		o.QueueTimeout = 10 * time.Second
 	})
 	const calls = 1000
 	var refused atomic.Int32
@@ -97,7 +95,7 @@ func TestHTTP(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := start(t, `local http = millrace.http function on_play(v) local u = v.url `+tt.text+` end`,
-				func(o *Options) { o.HTTPAllow = []string{host.Host}; o.Timeout = 5 * time.Second })
+				func(o *Options) { o.HTTPAllow = []string{host.Host} })
 			if v := ask(t, r, event.Event{Event: event.Play, URL: server.URL}); strings.TrimSpace(v.Reason) != strings.TrimSpace(tt.want) || v.Err != nil {
 				t.Errorf("got %s, want %q", verdictText(v), tt.want)
 			}

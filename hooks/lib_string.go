@@ -37,8 +37,20 @@ var byteValues = func() (values [256]lua.LValue) {
 	return values
 }()
 
+// integer is n as a value.
+func integer(n int) lua.LValue {
+	if n >= 0 && n < len(byteValues) {
+		return byteValues[n]
+	}
+	return lua.LNumber(n)
+}
+
 func strByte(L *lua.LState) int {
 	s := L.CheckString(1)
+	if i, ok := L.Get(2).(lua.LNumber); ok && i >= 1 && i <= lua.LNumber(len(s)) && L.GetTop() == 2 {
+		L.Push(byteValues[s[int(i)-1]]) // what loops ask for
+		return 1
+	}
 	first := startIndex(L.OptInt(2, 1), len(s))
 	last := endIndex(L.OptInt(3, first+1), len(s))
 	if last-first > maxResults {
@@ -125,17 +137,21 @@ func (st *state) strRep(L *lua.LState) int {
 	return 1
 }
 
-// pattern returns the parsed form of p, from the set's cache.
+// pattern returns the parsed form of p: one that the state used lately, or from
+// the cache of all states.
 func (st *state) pattern(L *lua.LState, p string) *pattern {
+	for _, parsed := range st.recent {
+		if parsed != nil && parsed.text == p {
+			return parsed
+		}
+	}
 	parsed, err := st.svc.patterns.get(p, parsePattern)
 	if err != nil {
 		L.RaiseError("%s", err.Error())
 	}
+	st.recent[st.oldest] = parsed
+	st.oldest = (st.oldest + 1) % len(st.recent)
 	return parsed
-}
-
-func (st *state) matcher(L *lua.LState, src, p string) *matcher {
-	return newMatcher(src, st.pattern(L, p), st.tick)
 }
 
 // matchOnce is matcher for a function that is through with it before the script
@@ -168,7 +184,7 @@ func pushCaptures(L *lua.LState, m *matcher, start, end int) int {
 func (m *matcher) capture1(i int) lua.LValue {
 	c := m.caps[i]
 	if c.end == isPosition {
-		return lua.LNumber(c.start + 1)
+		return integer(c.start + 1)
 	}
 	return lua.LString(m.src[c.start:c.end])
 }
@@ -190,8 +206,8 @@ func (st *state) strFind(L *lua.LState) int {
 		L.Push(lua.LNil)
 		return 1
 	}
-	L.Push(lua.LNumber(start + 1))
-	L.Push(lua.LNumber(end))
+	L.Push(integer(start + 1))
+	L.Push(integer(end))
 	if m.p.captures == 0 {
 		return 2
 	}
@@ -205,8 +221,8 @@ func (st *state) plainFind(L *lua.LState, s, p string, begin int) int {
 		L.Push(lua.LNil)
 		return 1
 	}
-	L.Push(lua.LNumber(begin + i + 1))
-	L.Push(lua.LNumber(begin + i + len(p)))
+	L.Push(integer(begin + i + 1))
+	L.Push(integer(begin + i + len(p)))
 	return 2
 }
 
@@ -222,25 +238,35 @@ func (st *state) strMatch(L *lua.LState) int {
 }
 
 func (st *state) strGmatch(L *lua.LState) int {
-	m := st.matcher(L, L.CheckString(1), L.CheckString(2))
-	if m.p.anchored {
-		// In an iteration "^" is no anchor; it matches itself nowhere.
-		m.p = st.pattern(L, "%^"+L.CheckString(2)[1:])
+	s, p := L.CheckString(1), L.CheckString(2)
+	if strings.HasPrefix(p, "^") {
+		p = "%" + p // in an iteration it is no anchor, but a character
 	}
-	pos := 0
-	L.Push(L.NewFunction(func(L *lua.LState) int {
-		if pos > len(m.src) {
-			L.Push(lua.LNil)
-			return 1
-		}
-		start, end := st.search(L, m, pos)
-		if start < 0 {
-			pos = len(m.src) + 1
-			L.Push(lua.LNil)
-			return 1
-		}
-		pos = max(end, start+1)
-		return pushCaptures(L, m, start, end)
-	}))
+	it := &iteration{st: st}
+	it.m.begin(s, st.pattern(L, p), st.tick)
+	L.Push(L.NewFunction(it.next))
 	return 1
+}
+
+// iteration is a string.gmatch under way.
+type iteration struct {
+	st  *state
+	m   matcher
+	pos int
+}
+
+// next pushes the captures of the next match, or nil.
+func (it *iteration) next(L *lua.LState) int {
+	if it.pos > len(it.m.src) {
+		L.Push(lua.LNil)
+		return 1
+	}
+	start, end := it.st.search(L, &it.m, it.pos)
+	if start < 0 {
+		it.pos = len(it.m.src) + 1
+		L.Push(lua.LNil)
+		return 1
+	}
+	it.pos = max(end, start+1)
+	return pushCaptures(L, &it.m, start, end)
 }

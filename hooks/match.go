@@ -17,15 +17,10 @@ type matcher struct {
 	stopped bool
 }
 
-func newMatcher(src string, p *pattern, tick func(n int) bool) *matcher {
-	m := new(matcher)
-	m.begin(src, p, tick)
-	return m
-}
-
-// begin makes m ready for another string.
+// begin makes m ready for a string.
 func (m *matcher) begin(src string, p *pattern, tick func(n int) bool) {
-	*m = matcher{src: src, p: p, tick: tick}
+	// What is in few is written before it is read.
+	m.src, m.p, m.tick, m.steps, m.stopped = src, p, tick, 0, false
 	if p.captures <= len(m.few) {
 		m.caps = m.few[:p.captures]
 	} else {
@@ -41,6 +36,9 @@ func (m *matcher) at(s int) int {
 // find looks for the first match at or after s; start is -1 when there is none.
 func (m *matcher) find(s int) (start, end int) {
 	for ; s <= len(m.src); s++ {
+		if s = m.skip(s); s < 0 {
+			break
+		}
 		if e := m.at(s); e >= 0 {
 			return s, e
 		}
@@ -51,16 +49,34 @@ func (m *matcher) find(s int) (start, end int) {
 	return -1, -1
 }
 
-// step counts n steps; false: stop.
+// skip is the first place at or after s where a match may begin, or -1.
+func (m *matcher) skip(s int) int {
+	first := m.p.first
+	if first == nil || m.p.anchored {
+		return s
+	}
+	begin := s
+	s = m.p.seek(m.src, s)
+	if !m.step((s-begin)/4) || s == len(m.src) {
+		return -1
+	}
+	return s
+}
+
+// step counts n steps; false: stop. It is short, to be inlined.
 func (m *matcher) step(n int) bool {
-	m.steps += n
-	if m.steps >= clockEvery {
-		if !m.tick(m.steps) {
-			m.stopped = true
-		}
-		m.steps = 0
+	if m.steps += n; m.steps >= clockEvery {
+		m.report()
 	}
 	return !m.stopped
+}
+
+// report tells of the steps since the last time.
+func (m *matcher) report() {
+	if !m.tick(m.steps) {
+		m.stopped = true
+	}
+	m.steps = 0
 }
 
 // match matches the items from i at s and returns the end, or -1. It recurses
@@ -189,8 +205,10 @@ func (m *matcher) repeat(it *item, i, s int) int {
 		return -1
 	}
 	for ; n >= least; n-- {
-		if end := m.match(i+1, s+n); end >= 0 || m.stopped {
-			return end
+		if m.mayGoOn(it, s+n) {
+			if end := m.match(i+1, s+n); end >= 0 || m.stopped {
+				return end
+			}
 		}
 		if !m.step(1) {
 			return -1
@@ -199,10 +217,18 @@ func (m *matcher) repeat(it *item, i, s int) int {
 	return -1
 }
 
+// mayGoOn tells whether what comes after an item may match at s, by its first
+// character.
+func (m *matcher) mayGoOn(it *item, s int) bool {
+	return it.next == nil || s < len(m.src) && it.next.has(m.src[s])
+}
+
 func (m *matcher) lazy(it *item, i, s int) int {
 	for {
-		if end := m.match(i+1, s); end >= 0 {
-			return end
+		if m.mayGoOn(it, s) {
+			if end := m.match(i+1, s); end >= 0 {
+				return end
+			}
 		}
 		if !m.step(1) || s >= len(m.src) || !it.set.has(m.src[s]) {
 			return -1

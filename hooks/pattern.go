@@ -3,6 +3,8 @@ package hooks
 import (
 	"errors"
 	"fmt"
+	"math/bits"
+	"strings"
 )
 
 // Patterns of Lua 5.1 (reference manual, section 5.4.1). gopher-lua's own
@@ -32,6 +34,21 @@ type charset [4]uint64
 func (s *charset) add(c byte)      { s[c>>6] |= 1 << (c & 63) }
 func (s *charset) has(c byte) bool { return s[c>>6]&(1<<(c&63)) != 0 }
 
+// single is the one byte in s; -1 when there are more, or none.
+func (s *charset) single() int {
+	found := -1
+	for i, word := range s {
+		switch {
+		case word == 0:
+		case found >= 0 || bits.OnesCount64(word) > 1:
+			return -1
+		default:
+			found = i<<6 + bits.TrailingZeros64(word)
+		}
+	}
+	return found
+}
+
 func (s *charset) merge(o charset, negate bool) {
 	for i := range s {
 		if negate {
@@ -48,13 +65,37 @@ type item struct {
 	n    int  // of a capture
 	x, y byte // of %b
 	set  charset
+	next *charset // with what the rest of the pattern begins; nil: with anything, or empty
 }
 
 // pattern is a parsed pattern; it is immutable.
 type pattern struct {
+	text     string
 	items    []item
 	anchored bool
 	captures int
+	first    *charset // with what each match begins; nil: with anything, or empty
+	only     int      // the one byte in first, or -1
+}
+
+// seek is the first place at or after i with a byte of p.first, or the end.
+func (p *pattern) seek(s string, i int) int {
+	if p.only >= 0 {
+		if n := strings.IndexByte(s[i:], byte(p.only)); n >= 0 {
+			return i + n
+		}
+		return len(s)
+	}
+	for i < len(s) && !p.first.has(s[i]) {
+		i++
+	}
+	return i
+}
+
+// absent tells of a text in which there is no match, since nothing in it is what
+// one begins with. It may be false all the same.
+func (p *pattern) absent(s string) bool {
+	return p.first != nil && !p.anchored && p.seek(s, 0) == len(s)
 }
 
 // parsePattern reads p; its errors are those that Lua gives, in our words.
@@ -62,7 +103,7 @@ func parsePattern(p string) (*pattern, error) {
 	if len(p) > maxPattern {
 		return nil, fmt.Errorf("pattern is longer than %d bytes", maxPattern)
 	}
-	ps := patternParser{src: p}
+	ps := patternParser{src: p, out: pattern{text: p}}
 	if len(p) > 0 && p[0] == '^' {
 		ps.out.anchored = true
 		ps.pos = 1
@@ -75,7 +116,32 @@ func parsePattern(p string) (*pattern, error) {
 	if len(ps.open) > 0 {
 		return nil, errors.New("unfinished capture in pattern")
 	}
+	items := ps.out.items
+	ps.out.first, ps.out.only = beginningOf(items), -1
+	if ps.out.first != nil {
+		ps.out.only = ps.out.first.single()
+	}
+	for i := range items {
+		items[i].next = beginningOf(items[i+1:])
+	}
 	return &ps.out, nil
+}
+
+// beginningOf is the set of the first character, if items begin with one that is
+// not left out.
+func beginningOf(items []item) *charset {
+	for i := range items {
+		switch it := &items[i]; it.kind {
+		case itemOpen, itemPosition, itemClose:
+			continue
+		case itemSingle:
+			if it.rep == 0 || it.rep == '+' {
+				return &it.set
+			}
+		}
+		break
+	}
+	return nil
 }
 
 type patternParser struct {

@@ -3,6 +3,7 @@ package hooks
 import (
 	"log/slog"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,6 +43,7 @@ func (c *cache[T]) get(text string, parse func(string) (T, error)) (T, error) {
 	if ok {
 		return v, nil
 	}
+	text = strings.Clone(text) // it may be a piece of something large
 	v, err := parse(text)
 	if err != nil {
 		return v, err

@@ -18,7 +18,7 @@ const (
 	registryMax   = 1 << 16
 	// stepBytes is what an instruction is taken to leave in a state, on average.
 	stepBytes = 32
-	// keptBytes is the size of the buffer that a state keeps from call to call.
+	// keptBytes is the size of a buffer that a state keeps from call to call.
 	keptBytes = 16 << 10
 )
 
@@ -50,6 +50,9 @@ type state struct {
 	seen    event.Event
 	tick    func(n int) bool // call.tick
 	match   matcher
+	spare   *gsub // nil: none, or under way
+	recent  [8]*pattern
+	oldest  int // of recent
 	bytes   []byte
 	sum     [sha256.Size]byte
 }
@@ -172,6 +175,7 @@ func (st *state) end() (reusable bool) {
 	st.L.SetTop(0)
 	st.call.end()
 	st.verdict, st.seen, st.match = Verdict{}, event.Event{}, matcher{}
+	st.spare.forget()
 	if cap(st.bytes) > keptBytes {
 		st.bytes = nil
 	}
