@@ -83,3 +83,22 @@ func TestReadRecords(t *testing.T) {
 		t.Error("a folder that is not there was read")
 	}
 }
+
+func TestProcessGrew(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	for _, test := range []struct {
+		name       string
+		begin, end int64
+		warned     bool
+	}{
+		{"heap still fills", 993 * mib, 1702 * mib, true},
+		{"heap is full", 1650 * mib, 1702 * mib, false},
+		{"little, though it doubled", 20 * mib, 40 * mib, false},
+		{"shrank", 1702 * mib, 993 * mib, false},
+	} {
+		if text := (ProcessCost{Name: "server", BeginRSS: test.begin, EndRSS: test.end}).grew(); (text != "") != test.warned {
+			t.Errorf("%s: %q", test.name, text)
+		}
+	}
+}

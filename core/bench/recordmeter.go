@@ -158,5 +158,19 @@ func (m *recordMeter) report(published PublishReport) RecordRun {
 		run.PerGB += cost.PerGB
 		run.AfterPerGB += cost.AfterPerGB
 	}
+	if text := run.Processes[0].grew(); text != "" {
+		run.Warnings = append(run.Warnings, text)
+	}
 	return run
+}
+
+// grew says that a process was still growing in the interval, "" if it was
+// not: page faults of fresh memory cost it CPU and keep its loops from
+// answering, and end when the heap is twice what the rings hold.
+func (c ProcessCost) grew() string {
+	const much, mib = 64 << 20, 1 << 20
+	if by := c.EndRSS - c.BeginRSS; by < much || by < c.BeginRSS/10 {
+		return ""
+	}
+	return fmt.Sprintf("the %s grew from %d to %d MiB meanwhile, page faults are part of this: settle for longer", c.Name, c.BeginRSS/mib, c.EndRSS/mib)
 }
