@@ -22,6 +22,7 @@ type publisher struct {
 	// maskedHEVC: its AVC is HEVC, as OBS before 29.1 sends it.
 	maskedHEVC bool
 	gathered   gathered
+	counted    int64 // until when its messages have counted, ns: see share
 }
 
 func newPublisher(h *rtmpConn, k stream.Key, ev rtmp.EventPublish, v event.Verdict) (*publisher, error) {
