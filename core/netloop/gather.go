@@ -195,7 +195,7 @@ func (g *gathering) prefetch(slot []*publisher, i int) {
 
 // How many cache lines of each a read touches: what it needs comes first.
 const (
-	publisherLines   = int(unsafe.Sizeof(publisher{})+63) / 64
+	publisherLines   = int(unsafe.Offsetof(publisher{}.streamID)+63) / 64
 	rtmpConnLines    = int(unsafe.Offsetof(rtmpConn{}.flashVer)+63) / 64
 	publicationLines = int(unsafe.Offsetof(stream.Publication{}.Publisher)+63) / 64
 	sessionLines     = int(unsafe.Sizeof(rtmp.Session{})+63) / 64
