@@ -176,7 +176,7 @@ func (e *events) next() (ev event.Event) {
 
 func TestEvents(t *testing.T) {
 	t.Parallel()
-	r := run(t)
+	r := run(t, func(o *Options) { o.Live.Streams.ReconnectGrace = time.Minute })
 	answer := get(t, client(t, r.foreign), "/events", "sesame")
 	if ct := answer.Header.Get("Content-Type"); answer.StatusCode != http.StatusOK || ct != "text/event-stream" {
 		t.Fatalf("%s, %s", answer.Status, ct)
@@ -295,7 +295,7 @@ func TestCurl(t *testing.T) {
 	r := run(t)
 	p := r.publish(stream.Key{App: "live", Name: "cam"})
 	file := filepath.Join(t.TempDir(), "cam.flv")
-	cmd := exec.CommandContext(t.Context(), "curl", "-sS", "--fail", "--max-time", "20", "-o", file, "--unix-socket", r.foreign,
+	cmd := exec.CommandContext(t.Context(), "curl", "-sS", "--fail", "--max-time", "60", "-o", file, "--unix-socket", r.foreign,
 		"-H", "Authorization: Bearer sesame", "http://millrace/live/cam.flv?from="+p.Stream.Session+":1")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

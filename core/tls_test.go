@@ -134,7 +134,7 @@ func (r *running) putBody(path string, body []byte) {
 // TestMaxDurationOverHTTP2 ends a viewer whose connection has had its time.
 func TestMaxDurationOverHTTP2(t *testing.T) {
 	t.Parallel()
-	d := &doorkeeper{v: event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 3 * time.Second}}}
+	d := &doorkeeper{v: event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 5 * time.Second}}}
 	r := run(t, secured(t), func(o *Options) { o.Hooks = d })
 	r.publish(stream.Key{App: "live", Name: "cam"})
 	if code, body := r.get(r.browser(2), "/live/cam.flv"); code != http.StatusOK || len(body) < 13 {
@@ -146,7 +146,7 @@ func TestMaxDurationOverHTTP2(t *testing.T) {
 // time.
 func TestFileMaxDurationOverHTTP2(t *testing.T) {
 	t.Parallel()
-	d := &doorkeeper{v: event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 100 * time.Millisecond, Rate: 10_000}}}
+	d := &doorkeeper{v: event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 3 * time.Second, Rate: 10_000}}}
 	r := run(t, secured(t), func(o *Options) { o.Hooks = d })
 	r.putBody("hls/live/a/1.ts", make([]byte, 3<<20)) // for five minutes at that rate
 	answer, err := r.browser(2).Get(r.url("/hls/live/a/1.ts"))

@@ -91,7 +91,7 @@ func TestRunServesUntilCancelled(t *testing.T) {
 	}
 	cancel()
 	wantEnd(t, done)
-	if _, err := net.DialTimeout("tcp", a.Addr().String(), time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := net.DialTimeout("tcp", a.Addr().String(), time.Minute); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("dial after the end: %v", err)
 	}
 }
@@ -132,7 +132,7 @@ func TestCloseWithoutRunFreesAddress(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := net.DialTimeout("tcp", a.Addr().String(), time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := net.DialTimeout("tcp", a.Addr().String(), time.Minute); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("dial after Close: %v", err)
 	}
 	if err := a.Run(t.Context()); err != nil {

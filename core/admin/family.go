@@ -99,7 +99,7 @@ func streamFamilies() []family {
 					out.value(float64(n), plugin)
 				}
 			}},
-		{"millrace_ingest_to_socket_seconds", histogram, nil, "From a frame's arrival to its last byte taken by a viewer's socket.",
+		{"millrace_ingest_to_socket_seconds", histogram, nil, "From the read of a frame's last byte to a viewer's socket having taken it; what the frame waited in its publisher's socket, up to read_window_max, comes before.",
 			func(s *Stats, out sink) { out.histogram(s.IngestToSocket) }},
 	}
 }

@@ -42,7 +42,7 @@ type Stats struct {
 	PluginBacklog               map[string]int64
 
 	Loops          []LoopStats // the index is the label
-	IngestToSocket Histogram   // arrival of a frame to its last byte taken by a socket
+	IngestToSocket Histogram   // read of a frame's last byte to its being taken by a socket
 
 	HandlerPanics uint64
 	ReloadsOK     uint64

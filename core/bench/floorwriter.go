@@ -29,8 +29,9 @@ type floorWriter struct {
 	calls, frames, bytes, partial, givenUp atomic.Uint64
 }
 
-// writerSlots is how many parts of the window the sockets are spread over: as
-// many as a Millrace's loop has.
+// writerSlots is how many parts of the window the sockets are spread over. A
+// Millrace's loop has more, of which it serves some at once: this thread does
+// not wake more often than that, which keeps the floor low.
 const writerSlots = 16
 
 // receiver is a socket that is written to.

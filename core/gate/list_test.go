@@ -70,7 +70,7 @@ func TestGone(t *testing.T) {
 		if hook == event.Play {
 			// The first one sees to it that the session is decided about.
 			go r.Check(request("/hls/live/cam/index.m3u8"))
-			for end := time.Now().Add(10 * time.Second); r.count(hook) == 0 && time.Now().Before(end); {
+			for end := time.Now().Add(time.Minute); r.count(hook) == 0 && time.Now().Before(end); {
 				time.Sleep(time.Millisecond)
 			}
 		}

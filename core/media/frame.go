@@ -45,7 +45,7 @@ type Frame struct {
 	CTS int32
 	// Nano is to be added to DTS, in ns (Enhanced RTMP, TimestampOffsetNano).
 	Nano uint32
-	// Arrived is when the frame's last byte came, in ns on the server's
+	// Arrived is when the frame's last byte was read, in ns on the server's
 	// monotonic clock.
 	Arrived int64
 

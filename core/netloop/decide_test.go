@@ -95,27 +95,29 @@ func TestDecidePublish(t *testing.T) {
 // ended after their time.
 func TestDecidePlay(t *testing.T) {
 	t.Parallel()
-	j := rule(event.Play, func(e event.Event) event.Verdict {
-		switch e.Name {
-		case "other":
-			return event.Verdict{Allow: true, Stream: "live/a"}
-		case "short":
-			return event.Verdict{Allow: true, Stream: "live/a", Limit: 50 * time.Millisecond}
-		}
-		return event.Verdict{Allow: true}
-	})
-	r := newRig(t, j.with())
-	f := r.start("live/a")
 	testEach(t, func(t *testing.T, how transport) {
+		j := rule(event.Play, func(e event.Event) event.Verdict {
+			switch e.Name {
+			case "other":
+				return event.Verdict{Allow: true, Stream: "live/a"}
+			case "short":
+				return event.Verdict{Allow: true, Stream: "live/a", Limit: 50 * time.Millisecond}
+			}
+			return event.Verdict{Allow: true}
+		})
+		r := newRig(t, j.with())
+		f := r.start("live/a")
 		r.watch(how, manner{}, "live/other").waitLast(f)
 		v := r.watch(how, manner{}, "live/short")
 		v.cleanEnd()
-	})
-	t.Cleanup(func() { // testEach's tests run when this one has returned
-		for _, e := range j.asked(event.Play) {
+		asked := j.asked(event.Play)
+		for _, e := range asked {
 			if e.Protocol == "http" || e.App != "live" || e.RemoteAddr == "" {
 				t.Errorf("it was asked about %+v", e)
 			}
+		}
+		if len(asked) != 2 {
+			t.Errorf("asked %d times", len(asked))
 		}
 	})
 }
@@ -158,20 +160,36 @@ func TestDecideConnect(t *testing.T) {
 		if e.App == "no" || e.Params["no"] != "" {
 			return event.Verdict{Reason: "not you"}
 		}
-		return event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 2 * time.Second}}
+		return event.Verdict{Allow: true}
 	})
 	r := newRig(t, j.with())
-	f := r.start("live/a")
+	r.start("live/a")
 	p := r.rtmpDial(manner{}, connectTo("no"))
 	p.cleanEnd()
 	_, _, status, _ := r.get(manner{}, "GET /live/a.flv?no=1 HTTP/1.1\r\nHost: x\r\n\r\n")
 	if !strings.Contains(status, "403") {
 		t.Error(status)
 	}
+	if n := len(j.asked(event.Connect)); n != 2 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// TestDurationOfVerdict ends a viewer whose connection has had its time.
+func TestDurationOfVerdict(t *testing.T) {
+	t.Parallel()
 	testEach(t, func(t *testing.T, how transport) {
+		j := rule(event.Connect, func(event.Event) event.Verdict {
+			return event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 5 * time.Second}}
+		})
+		r := newRig(t, j.with())
+		f := r.start("live/a")
 		v := r.watch(how, manner{}, "live/a")
 		v.waitLast(f)
 		v.cleanEnd()
+		if n := len(j.asked(event.Connect)); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
 	})
 }
 
@@ -254,7 +272,7 @@ func TestVerdictGoesAlong(t *testing.T) {
 	t.Parallel()
 	withAndWithoutTLS(t, func(t *testing.T) {
 		j := rule(event.Connect, func(event.Event) event.Verdict {
-			return event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 5 * time.Second}}
+			return event.Verdict{Allow: true, Limits: event.Limits{MaxDuration: 10 * time.Second}}
 		})
 		r := lending(t, &borrower{}, j.with())
 		conn := dial(t, r.http.Addr(), 0)

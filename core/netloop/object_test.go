@@ -99,7 +99,6 @@ func TestObjectAnswers(t *testing.T) {
 		{"head never waits", "HEAD /hls/live/a/index.m3u8?_HLS_msn=3&_HLS_part=2 HTTP/1.1", nil, 200, "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
 			request := strings.Join(append([]string{c.line, "Host: h"}, c.header...), "\r\n") + "\r\n\r\n"
 			conn := dial(t, r.http.Addr(), 0)
 			in := manner{}.reader(conn)

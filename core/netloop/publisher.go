@@ -13,15 +13,18 @@ import (
 
 // publisher turns a connection's media messages into frames of its stream.
 type publisher struct {
-	rtmp     *rtmpConn
-	pub      *stream.Publication
-	streamID uint32
-	fed      int // messages that came since the last flush
-	ignored  uint64
-	bitrate  bitrate
+	// What each read touches comes first.
+	rtmp    *rtmpConn
+	pub     *stream.Publication
+	fed     int   // messages that came since the last flush
+	counted int64 // until when its messages have counted, ns: see share
+	bitrate bitrate
 	// maskedHEVC: its AVC is HEVC, as OBS before 29.1 sends it.
 	maskedHEVC bool
 	gathered   gathered
+
+	streamID uint32
+	ignored  uint64
 }
 
 func newPublisher(h *rtmpConn, k stream.Key, ev rtmp.EventPublish, v event.Verdict) (*publisher, error) {

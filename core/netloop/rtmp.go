@@ -12,13 +12,14 @@ import (
 
 // rtmpConn is an RTMP connection: the session parses, this acts.
 type rtmpConn struct {
-	conn    *conn
-	session *rtmp.Session
-	phase   rtmp.State // that the deadline is for
+	// What each read touches comes first.
+	conn      *conn
+	session   *rtmp.Session
+	publisher *publisher
+	phase     rtmp.State // that the deadline is for
+
 	// What the client says of itself.
 	flashVer, tcURL, pageURL string
-
-	publisher *publisher
 
 	// The play that waits for its stream, or is served.
 	play rtmp.EventPlay

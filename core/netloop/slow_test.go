@@ -19,11 +19,13 @@ func TestStalledViewerIsClosed(t *testing.T) {
 		f := r.start("live/a")
 		good := r.watch(how, manner{}, "live/a")
 		bad := r.stuck(how, f)
-		r.change(func(s *Settings) { s.Viewers.StallTimeout = 2 * time.Second })
 		for range 20 {
 			f.gop(2, 10_000)
 		}
+		good.waitLast(f)
+		r.change(func(s *Settings) { s.Viewers.StallTimeout = 300 * time.Millisecond })
 		r.waitViewers(1)
+		f.gop(2, 10_000)
 		good.waitLast(f)
 		f.check(t, good.got(), wantsBoth, false)
 		bad.release()

@@ -52,7 +52,7 @@ func TestProxyProtocolBeforeTLS(t *testing.T) {
 func TestSlowHandshakes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings(func(s *Settings) {
-		s.Limits.HandshakeTimeout = 2 * time.Second
+		s.Limits.HandshakeTimeout = 5 * time.Second
 		s.Limits.TLSHandshakes = 4
 	}))
 	r.start("live/a")

@@ -43,7 +43,7 @@ func TestWaitForThePublisher(t *testing.T) {
 func TestWaitInVain(t *testing.T) {
 	t.Parallel()
 	testEach(t, func(t *testing.T, how transport) {
-		r := newRig(t, settings(func(s *Settings) { s.Viewers.PlayWait = 2 * time.Second }))
+		r := newRig(t, settings(func(s *Settings) { s.Viewers.PlayWait = 4 * time.Second }))
 		p := r.waitingFor(how, "live/a")
 		if how == rtmpIn {
 			p.waitControl("onStatus NetStream.Play.StreamNotFound")

@@ -35,9 +35,8 @@ type Metadata func(hasAudio, hasVideo bool) *media.Frame
 // Publication is one publisher's session on a stream. Write, SetMetadata and
 // Close are for the publisher's goroutine only.
 type Publication struct {
+	// What each frame touches comes first.
 	Stream    *Stream
-	Publisher Publisher
-
 	session   uint64
 	metadata  Metadata
 	expect    [2]bool // announced by metadata or a sequence header
@@ -54,6 +53,8 @@ type Publication struct {
 	// headed tells of which media, audio and video, the parameters are in the
 	// state: in the sequence header, or in the head of a frame after it.
 	headed [2]bool
+
+	Publisher Publisher
 }
 
 // settleTime is how long, in ms of a stream's own time, an announced medium is

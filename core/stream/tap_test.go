@@ -2,6 +2,7 @@ package stream
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/millrace/millrace/core/media"
@@ -99,43 +100,44 @@ func TestMemoryRecordersLast(t *testing.T) {
 // TestSessionStays lets a recorder have the rest of a stream that has ended.
 func TestSessionStays(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(t, 3, func(o *Options) { o.RingTime = 200 * time.Millisecond })
-	recorded, other, missed := c.pubs[0].Stream, c.pubs[1].Stream, c.pubs[2].Stream
-	c.r.Await(func(session string) bool { return session == missed.Session })
-	if c.r.Session(recorded.Session) != recorded || len(recorded.Session) != 26 || recorded.Session == other.Session {
-		t.Fatalf("sessions %q, %q", recorded.Session, other.Session)
-	}
-	c.newTap(0, 1000, 0).Close()
-	for i := range c.pubs {
-		c.fill(i, 3, 3)
-		c.pubs[i].Close(true, "done", epoch)
-	}
-	if c.r.Session(other.Session) != nil {
-		t.Error("a session that nobody recorded stays")
-	}
-	if c.r.Session(missed.Session) != missed {
-		t.Error("a session that a recorder may come for is gone at once")
-	}
-	if c.r.Lookup(recorded.Key) != nil {
-		t.Error("viewers find a stream that has ended")
-	}
-	s := c.r.Session(recorded.Session)
-	if s == nil || c.r.Bytes() == 0 {
-		t.Fatal("the rest is gone at once")
-	}
-	tap := NewTap(s, 2, c.r.Budget("rec"))
-	if end, p := tap.Next(); end != s.Head() || p != Sending {
-		t.Errorf("up to %d, %v", end, p)
-	}
-	tap.Close()
-	for deadline := time.Now().Add(time.Minute); c.r.Bytes() != 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it stays for ever")
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrowd(t, 3, func(o *Options) { o.RingTime = 200 * time.Millisecond })
+		recorded, other, missed := c.pubs[0].Stream, c.pubs[1].Stream, c.pubs[2].Stream
+		c.r.Await(func(session string) bool { return session == missed.Session })
+		if c.r.Session(recorded.Session) != recorded || len(recorded.Session) != 26 || recorded.Session == other.Session {
+			t.Fatalf("sessions %q, %q", recorded.Session, other.Session)
 		}
-	}
-	if c.r.Session(recorded.Session) != nil {
-		t.Error("its name stays")
-	}
+		c.newTap(0, 1000, 0).Close()
+		for i := range c.pubs {
+			c.fill(i, 3, 3)
+			c.pubs[i].Close(true, "done", epoch)
+		}
+		if c.r.Session(other.Session) != nil {
+			t.Error("a session that nobody recorded stays")
+		}
+		if c.r.Session(missed.Session) != missed {
+			t.Error("a session that a recorder may come for is gone at once")
+		}
+		if c.r.Lookup(recorded.Key) != nil {
+			t.Error("viewers find a stream that has ended")
+		}
+		s := c.r.Session(recorded.Session)
+		if s == nil || c.r.Bytes() == 0 {
+			t.Fatal("the rest is gone at once")
+		}
+		tap := NewTap(s, 2, c.r.Budget("rec"))
+		if end, p := tap.Next(); end != s.Head() || p != Sending {
+			t.Errorf("up to %d, %v", end, p)
+		}
+		tap.Close()
+		time.Sleep(time.Minute)
+		if n := c.r.Bytes(); n != 0 {
+			t.Errorf("%d bytes stay for ever", n)
+		}
+		if c.r.Session(recorded.Session) != nil {
+			t.Error("its name stays")
+		}
+	})
 }
 
 // TestEntrance is where late comers start.

@@ -125,7 +125,6 @@ func TestData(t *testing.T) {
 		{"other folder", "secret/a.mp4", nil, 404, "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
 			a := get(t, addr, append([]string{"GET /" + c.path + " HTTP/1.1"}, c.header...)...)
 			if a.StatusCode != c.status || a.StatusCode < 300 && a.body != c.body || !strings.Contains(a.body, c.body) {
 				t.Errorf("%s %q", a.Status, a.body)

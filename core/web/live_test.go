@@ -45,7 +45,6 @@ func TestRoundTripsPipelined(t *testing.T) {
 	_, addr := start(t, Options{})
 	for _, version := range []string{"1.1", "1.0"} {
 		t.Run(version, func(t *testing.T) {
-			t.Parallel()
 			c := dial(t, addr)
 			rnd := rand.New(rand.NewPCG(1, 2))
 			var all bytes.Buffer
@@ -80,7 +79,6 @@ func TestPipelinedPrefixToLoop(t *testing.T) {
 	// follows, and meets net/http's background reader.
 	for _, atOnce := range []int{0, 1, 3900, 4096, 5000, takeSize - 1, takeSize} {
 		t.Run(fmt.Sprint(atOnce), func(t *testing.T) {
-			t.Parallel()
 			c := dial(t, addr)
 			for i := range 20 {
 				head := "GET /absent HTTP/1.1\r\nHost: m\r\n\r\nGET /live/take.flv HTTP/1.1\r\nHost: m\r\n\r\n"
@@ -216,7 +214,6 @@ func TestLiveRequestWithBody(t *testing.T) {
 	_, addr := start(t, Options{})
 	for _, framing := range []string{"Content-Length: 5", "Transfer-Encoding: chunked"} {
 		t.Run(framing, func(t *testing.T) {
-			t.Parallel()
 			c := dial(t, addr)
 			c.do("GET /absent HTTP/1.1") // leaves the loop, which reads no bodies here
 			a := c.do("GET /live/a.flv HTTP/1.1", framing)

@@ -151,7 +151,7 @@ func TestMethods(t *testing.T) {
 // TestSlowBody holds that a body that never comes does not hold a connection.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
-	_, addr := start(t, Options{HeaderTimeout: 50 * time.Millisecond})
+	_, addr := start(t, Options{HeaderTimeout: 500 * time.Millisecond})
 	c := dial(t, addr)
 	send(t, c, "POST / HTTP/1.1\r\nHost: m\r\nContent-Length: 1000\r\n\r\nx")
 	if a := c.next("POST"); a.StatusCode != http.StatusMethodNotAllowed {
@@ -163,8 +163,8 @@ func TestSlowBody(t *testing.T) {
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]Options{
-		"header": {HeaderTimeout: 50 * time.Millisecond, IdleTimeout: time.Hour},
-		"idle":   {HeaderTimeout: time.Hour, IdleTimeout: 50 * time.Millisecond},
+		"header": {HeaderTimeout: 500 * time.Millisecond, IdleTimeout: time.Hour},
+		"idle":   {HeaderTimeout: time.Hour, IdleTimeout: 500 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

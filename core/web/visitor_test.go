@@ -42,7 +42,7 @@ func TestMaxDurationOfFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	// At this rate it would take ten minutes.
-	s, client, url := startAdmitting(t, &tunnels{}, Settings{DataDir: dir}, allowance{rate: 100_000, left: time.Millisecond}.admit)
+	s, client, url := startAdmitting(t, &tunnels{}, Settings{DataDir: dir}, allowance{rate: 100_000, left: 2 * time.Second}.admit)
 	answer, err := client.Get(url + "/flv/long.flv")
 	if err != nil {
 		t.Fatal(err)
@@ -58,10 +58,10 @@ func TestMaxDurationOfFile(t *testing.T) {
 // request takes its time.
 func TestIdleTimeoutOverHTTP2(t *testing.T) {
 	t.Parallel()
-	const idle = 50 * time.Millisecond
+	const idle = 500 * time.Millisecond
 	l := &tunnels{answer: func(out net.Conn, whole *atomic.Bool) {
 		_, _ = io.WriteString(out, liveAnswer)
-		time.Sleep(6 * idle) // a stream with nothing in it
+		time.Sleep(3 * idle) // a stream with nothing in it
 		_, _ = io.WriteString(out, "frame")
 		whole.Store(true)
 		out.Close()
@@ -106,7 +106,7 @@ func TestVisitorGone(t *testing.T) {
 // eventually waits until ok.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("not yet: %s", what)
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a test waits for what should come at once.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // tcpPair returns the two ends of a loopback connection.
 func tcpPair(t *testing.T) (near, far *net.TCPConn) {
