@@ -90,7 +90,7 @@ func (h *Host) Start(p sdk.Plugin, values map[string]any) {
 	if problems := p.Configure(sdk.Config{Values: values}); len(problems) > 0 {
 		h.t.Fatalf("configure: %v", problems)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	info := p.Info()
 	if err := p.Start(ctx, h); err != nil {
@@ -119,7 +119,7 @@ func (h *Host) Stop(p sdk.Plugin) {
 			s.Detach(sdk.Stopped)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := p.Stop(ctx); err != nil {
 		h.t.Errorf("stop: %v", err)
