@@ -41,7 +41,10 @@ type Host struct {
 	sessions  int
 }
 
-var _ sdk.Host = (*Host)(nil)
+var _ interface {
+	sdk.Host
+	sdk.Refresher
+} = (*Host)(nil)
 
 // NewHost makes a host whose folders are gone after the test.
 func NewHost(t testing.TB) *Host {
@@ -232,6 +235,11 @@ func (h *Host) FailPut(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.failPut = err
+}
+
+// RefreshObjects returns what there is below a folder; TTL is not honoured.
+func (h *Host) RefreshObjects(_ context.Context, folder string, _ time.Duration) ([]string, error) {
+	return slices.DeleteFunc(h.Objects(), func(path string) bool { return !strings.HasPrefix(path, folder) }), nil
 }
 
 // DeleteObject removes an object; there need not be one.
