@@ -120,10 +120,7 @@ func (m *manifests) read(root *os.Root, name string) *summary {
 	if err != nil || !info.Mode().IsRegular() {
 		return nil
 	}
-	log, err := root.Stat(name + logSuffix)
-	if err != nil || !log.Mode().IsRegular() {
-		log = nil
-	}
+	log := statLog(root, name)
 	m.mu.Lock()
 	last, ok := m.known[name]
 	m.mu.Unlock()
@@ -147,7 +144,10 @@ func (m *manifests) read(root *os.Root, name string) *summary {
 }
 
 func readManifest(root *os.Root, name string) *summary {
-	added := readLog(root, name+logSuffix) // first: what moves into the manifest meanwhile is in both
+	var added []listedPart
+	if statLog(root, name) != nil {
+		added = readLog(root, name+logSuffix) // first: what moves into the manifest meanwhile is in both
+	}
 	f, err := root.Open(name)
 	if err != nil {
 		return nil
@@ -164,6 +164,19 @@ func readManifest(root *os.Root, name string) *summary {
 // logSuffix is that of a manifest's log, to which a recorder adds parts while
 // it grows, one JSON object a line.
 const logSuffix = ".log"
+
+// statLog looks for the log of an FLV record's manifest: what is in those of
+// segments is of no use here, and they grow with each.
+func statLog(root *os.Root, name string) fs.FileInfo {
+	if !strings.HasSuffix(name, ".flv.json") {
+		return nil
+	}
+	log, err := root.Stat(name + logSuffix)
+	if err != nil || !log.Mode().IsRegular() {
+		return nil
+	}
+	return log
+}
 
 // readLog returns the lines that are whole.
 func readLog(root *os.Root, name string) []listedPart {
