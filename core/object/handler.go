@@ -13,7 +13,9 @@ import (
 const Prefix = "/objects/"
 
 // Handler lets plugins store objects: PUT, DELETE, GET and HEAD of
-// /objects/PATH. It belongs on a private listener. A PUT answers 201 for a new
+// /objects/PATH, and PATCH of /objects/FOLDER/, which has all below it stay for
+// the time of HeaderTTL from now, and answers their paths, one a line (see
+// [Store.Refresh]). It belongs on a private listener. A PUT answers 201 for a new
 // object, 204 for one that took another's place, 400 for one that cannot be,
 // 403 outside of what was granted, 409 if a part is not there, and 507 if it
 // does not fit (ErrFull).
@@ -42,11 +44,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.put(w, r, owner, path)
 	case http.MethodDelete:
 		h.delete(w, owner, path)
+	case http.MethodPatch:
+		h.refresh(w, r, owner, path)
 	case http.MethodGet, http.MethodHead:
 		h.Store.Serve(w, r, path)
 	default:
-		w.Header().Set("Allow", "GET, HEAD, PUT, DELETE")
-		http.Error(w, "use GET, HEAD, PUT or DELETE", http.StatusMethodNotAllowed)
+		w.Header().Set("Allow", "GET, HEAD, PUT, PATCH, DELETE")
+		http.Error(w, "use GET, HEAD, PUT, PATCH or DELETE", http.StatusMethodNotAllowed)
 	}
 }
 
@@ -90,6 +94,27 @@ func (h *Handler) delete(w http.ResponseWriter, owner, path string) {
 		http.Error(w, "no such object", http.StatusNotFound)
 	default:
 		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func (h *Handler) refresh(w http.ResponseWriter, r *http.Request, owner, folder string) {
+	p, _, err := parseHeader(r.Header)
+	if err == nil && p.TTL < 0 {
+		err = headerError(HeaderTTL, r.Header.Get(HeaderTTL))
+	}
+	var paths []string
+	if err == nil {
+		paths, err = h.Store.Refresh(owner, folder, p.ttl())
+	}
+	if err != nil {
+		http.Error(w, err.Error(), statusOf(err))
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	for _, path := range paths {
+		if _, err := io.WriteString(w, path+"\n"); err != nil {
+			return // the plugin's going
+		}
 	}
 }
 

@@ -87,6 +87,42 @@ func TestPutTakesAll(t *testing.T) {
 	}
 }
 
+// Refresh has what is below a folder stay, and has it go last.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	s, c := newStore(t, 1<<20)
+	h := &Handler{Store: s, Logger: slog.New(slog.DiscardHandler), Owner: func(*http.Request) (string, bool) { return "p", true }}
+	for _, path := range []string{"hls/a/keys/1", "hls/a/keys/2", "hls/a/keysx", "hls/b/keys/1"} {
+		put(t, s, Put{Path: path, Body: []byte("x"), TTL: time.Minute})
+	}
+	put(t, s, Put{Path: "hls/a/keys/old", Body: []byte("x"), TTL: time.Second})
+	c.advance(30 * time.Second)
+	if w := ask(h, "PATCH", "/objects/hls/a/keys/", nil, HeaderTTL, "5m"); w.Code != 200 || w.Body.String() != "hls/a/keys/1\nhls/a/keys/2\n" {
+		t.Errorf("%d %q", w.Code, w.Body.String())
+	}
+	c.advance(4 * time.Minute)
+	s.Sweep()
+	if !s.Has("hls/a/keys/1") || !s.Has("hls/a/keys/2") || s.Has("hls/a/keysx") || s.Has("hls/b/keys/1") || s.Has("hls/a/keys/old") {
+		t.Error("others than those that were refreshed stay")
+	}
+	put(t, s, Put{Path: "hls/young", Body: []byte("x"), TTL: time.Minute})
+	if _, err := s.Refresh("p", "hls/a/", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, Put{Path: "hls/large", Body: make([]byte, 1<<20-3*(overhead+100))})
+	if s.Has("hls/young") || !s.Has("hls/a/keys/2") {
+		t.Error("what was refreshed went before what was not")
+	}
+	for path, want := range map[string]int{"hls/a": 400, "mp4/a/": 403, "hls/none/": 200} {
+		if w := ask(h, "PATCH", "/objects/"+path, nil); w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+	}
+	if w := ask(h, "PATCH", "/objects/hls/a/", nil, HeaderTTL, "-1s"); w.Code != 400 {
+		t.Errorf("a TTL in the past: %d", w.Code)
+	}
+}
+
 func TestHandler(t *testing.T) {
 	t.Parallel()
 	h, s := newHandler(t, 2<<20)

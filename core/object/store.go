@@ -175,6 +175,36 @@ func (s *Store) Delete(name, path string) (bool, error) {
 	return o != nil, nil
 }
 
+// Refresh has the owner's objects below a folder, which ends with a slash, stay
+// for ttl from now, and go after its others if there are too many, as if they
+// had been stored anew. It returns their paths.
+func (s *Store) Refresh(name, folder string, ttl time.Duration) ([]string, error) {
+	if !strings.HasSuffix(folder, "/") {
+		return nil, fmt.Errorf("refresh objects: %q is no folder: %w", folder, ErrInvalid)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owner := s.owners[name]
+	if err := owner.allows(folder); err != nil {
+		return nil, fmt.Errorf("refresh objects: %w", err)
+	}
+	now := s.now()
+	var all []*Object
+	for o := owner.oldest; o != nil; o = o.newer {
+		if strings.HasPrefix(o.Path, folder) && now.Before(o.expires) {
+			all = append(all, o)
+		}
+	}
+	paths := make([]string, len(all))
+	for i, o := range all {
+		paths[i] = o.Path
+		o.expires = now.Add(min(ttl, MaxTTL))
+		owner.pull(o)
+		owner.push(o)
+	}
+	return paths, nil
+}
+
 // Sweep removes what has outlived its TTL. Get and Find never return such an
 // object; Sweep gives back its memory. It is to be called now and then.
 func (s *Store) Sweep() {

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -198,6 +199,30 @@ func TestGrowingFLV(t *testing.T) {
 	named := get(t, addr, "GET /"+recording+"?version=live HTTP/1.1")
 	if named.body != "FLV-old-head+tags+more" {
 		t.Errorf("version live: %q", named.body)
+	}
+}
+
+// TestPartInLog finishes a file of a record that goes on: its old head is in the
+// log of the manifest.
+func TestPartInLog(t *testing.T) {
+	t.Parallel()
+	dir := someFiles(t)
+	_, addr := start(t, Options{Settings: Settings{DataDir: dir}})
+	path := filepath.Join(dir, recording)
+	line := "GET /" + recording + "%s HTTP/1.1"
+	tag := get(t, addr, fmt.Sprintf(line, "")).Header.Get("ETag")
+	base := filepath.Base(path)
+	log := `{"file":"` + base + `"}` + "\n" + `{"file":"` + base + `","again":true,"own":{"size":12,"head":"RkxWLW9sZC1oZWFk"}}` + "\n" +
+		`{"file":"other_p2.flv"}` + "\n" + `{"file":"` + base + `","again":tr`
+	if err := os.WriteFile(path+".json.log", []byte(log), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rewrite(t, path, "FLV-NEW-HEAD+tags")
+	if final := get(t, addr, fmt.Sprintf(line, "")); final.body != "FLV-NEW-HEAD+tags" || final.Header.Get("ETag") == tag {
+		t.Errorf("%q %v", final.body, final.Header)
+	}
+	if live := get(t, addr, fmt.Sprintf(line, "?version=live")); live.body != "FLV-old-head+tags" || live.Header.Get("ETag") != tag {
+		t.Errorf("version live: %q %v", live.body, live.Header)
 	}
 }
 

@@ -24,19 +24,26 @@ const (
 
 // manifest is what the recorders' manifests tell us.
 type manifest struct {
-	Started  time.Time `json:"started"`
-	Complete bool      `json:"complete"`
-	Parts    []struct {
-		File    string `json:"file"`
-		FromDTS int64  `json:"from_dts"` // ms
-		ToDTS   int64  `json:"to_dts"`
-	} `json:"parts"`
-	Gaps  []json.RawMessage `json:"gaps"`
-	Extra struct {
+	Started  time.Time         `json:"started"`
+	Complete bool              `json:"complete"`
+	Parts    []listedPart      `json:"parts"`
+	Gaps     []json.RawMessage `json:"gaps"`
+	Extra    struct {
 		FLV struct {
 			Heads []liveHead `json:"heads"`
 		} `json:"flv"`
 	} `json:"extra"`
+}
+
+// listedPart is a file of a record.
+type listedPart struct {
+	File    string `json:"file"`
+	FromDTS int64  `json:"from_dts"` // ms
+	ToDTS   int64  `json:"to_dts"`
+	// Own is the head that a finished FLV file had before.
+	Own *liveHead `json:"own"`
+	// Again, in the log: in place of what is listed of the file.
+	Again bool `json:"again"`
 }
 
 // liveHead is how an FLV file began while it grew: Head, Zeros zero bytes,
@@ -70,6 +77,10 @@ type summary struct {
 func (m *manifest) summary() *summary {
 	s := &summary{started: m.Started, complete: m.Complete, gaps: len(m.Gaps), heads: m.Extra.FLV.Heads}
 	for _, p := range m.Parts {
+		if h := p.Own; h != nil && h.Size > 0 {
+			h.File = p.File
+			s.heads = append(s.heads, *h)
+		}
 		s.seconds = max(s.seconds, float64(p.ToDTS-m.Parts[0].FromDTS)/1000)
 		if path.Base(p.File) == p.File && laterPart.MatchString(p.File) {
 			s.later = append(s.later, p.File)
@@ -86,24 +97,34 @@ type manifests struct {
 
 // knownManifest is a summary and the file that it was made from.
 type knownManifest struct {
-	info    fs.FileInfo
-	summary *summary
+	info, log fs.FileInfo // log is nil if there is none
+	summary   *summary
+}
+
+// same tells a file from one that was written to, or replaced.
+func same(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 // maxManifests is how many are kept; which go for others is left to chance.
 const maxManifests = 2048
 
 // read returns what the manifest at name says, nil if there is none that makes
-// sense. A manifest is replaced as a whole, so it is read once.
+// sense. A manifest is replaced as a whole, and its log grows, so they are read
+// when they have changed.
 func (m *manifests) read(root *os.Root, name string) *summary {
 	info, err := root.Stat(name)
 	if err != nil || !info.Mode().IsRegular() {
 		return nil
 	}
+	log := statLog(root, name)
 	m.mu.Lock()
 	last, ok := m.known[name]
 	m.mu.Unlock()
-	if ok && os.SameFile(last.info, info) && last.info.ModTime().Equal(info.ModTime()) && last.info.Size() == info.Size() {
+	if ok && same(last.info, info) && same(last.log, log) {
 		return last.summary
 	}
 	s := readManifest(root, name)
@@ -118,11 +139,15 @@ func (m *manifests) read(root *os.Root, name string) *summary {
 		}
 		delete(m.known, other)
 	}
-	m.known[name] = knownManifest{info, s}
+	m.known[name] = knownManifest{info, log, s}
 	return s
 }
 
 func readManifest(root *os.Root, name string) *summary {
+	var added []listedPart
+	if statLog(root, name) != nil {
+		added = readLog(root, name+logSuffix) // first: what moves into the manifest meanwhile is in both
+	}
 	f, err := root.Open(name)
 	if err != nil {
 		return nil
@@ -132,7 +157,64 @@ func readManifest(root *os.Root, name string) *summary {
 	if err := json.NewDecoder(io.LimitReader(f, maxManifest)).Decode(&m); err != nil {
 		return nil
 	}
+	m.add(added)
 	return m.summary()
+}
+
+// logSuffix is that of a manifest's log, to which a recorder adds parts while
+// it grows, one JSON object a line.
+const logSuffix = ".log"
+
+// statLog looks for the log of an FLV record's manifest: what is in those of
+// segments is of no use here, and they grow with each.
+func statLog(root *os.Root, name string) fs.FileInfo {
+	if !strings.HasSuffix(name, ".flv.json") {
+		return nil
+	}
+	log, err := root.Stat(name + logSuffix)
+	if err != nil || !log.Mode().IsRegular() {
+		return nil
+	}
+	return log
+}
+
+// readLog returns the lines that are whole.
+func readLog(root *os.Root, name string) []listedPart {
+	f, err := root.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxManifest))
+	if err != nil {
+		return nil
+	}
+	var all []listedPart
+	for line := range bytes.SplitSeq(b, []byte{'\n'}) {
+		var p listedPart
+		if json.Unmarshal(line, &p) == nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// add lists what the log has.
+func (m *manifest) add(added []listedPart) {
+	at := make(map[string]int, len(m.Parts))
+	for i, p := range m.Parts {
+		at[p.File] = i
+	}
+	for _, p := range added {
+		i, listed := at[p.File]
+		switch {
+		case !listed:
+			at[p.File] = len(m.Parts)
+			m.Parts = append(m.Parts, p)
+		case p.Again:
+			m.Parts[i] = p
+		}
+	}
 }
 
 // isSession tells names of sessions: YYYYMMDD_HHMMSS, with _2, _3 when that

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -305,9 +306,12 @@ func TestOrphans(t *testing.T) {
 	equal(t, "file", tags, sourceTags(items[3:len(items)-1], 500))
 }
 
-const childEnv = "MILLRACE_TEST_FLV_CHILD"
+const (
+	childEnv   = "MILLRACE_TEST_FLV_CHILD"
+	childDelay = "MILLRACE_TEST_FLV_CHILD_DELAY"
+)
 
-// TestChild is the process that TestKill kills: it records frames until then.
+// TestChild is the process of TestKill: it records frames until it is killed.
 func TestChild(t *testing.T) {
 	dir := os.Getenv(childEnv)
 	if dir == "" {
@@ -324,11 +328,21 @@ func TestChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := max(s.(sdk.Resumer).ResumeAt(), 1)
+	delay, err := time.ParseDuration(os.Getenv(childDelay))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The time counts from here, so that the next try gets further however
+	// slowly processes begin on a busy machine.
+	kill := time.AfterFunc(delay, func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL) })
 	for _, batch := range childItems(next) {
 		if err := s.Write(batch); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Millisecond) // the parent kills in mid-work
+		time.Sleep(time.Millisecond) // so that it is killed in mid-work
+	}
+	if !kill.Stop() {
+		select {} // it is being killed; a host would not come back after the end
 	}
 	if _, err := s.Detach(t.Context(), sdk.Detach{Why: sdk.Ended, Final: true}); err != nil {
 		t.Fatal(err)
@@ -363,17 +377,12 @@ func TestKill(t *testing.T) {
 	kills := 0
 	for try := range 200 {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
-		cmd.Env = append(os.Environ(), childEnv+"="+dir)
+		cmd.Env = append(os.Environ(), childEnv+"="+dir, fmt.Sprintf("%s=%dms", childDelay, 10+try*20))
 		var out strings.Builder
 		cmd.Stdout, cmd.Stderr = &out, &out
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		timer := time.AfterFunc(time.Duration(60+try*20)*time.Millisecond, func() { _ = cmd.Process.Signal(syscall.SIGKILL) })
-		err := cmd.Wait()
-		timer.Stop()
+		err := cmd.Run()
 		if _, missing := os.Stat(filepath.Join(dir, "done")); missing == nil {
-			break // a process that the race detector watches takes a second to exit
+			break
 		}
 		if ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !ws.Signaled() {
 			t.Fatalf("%v\n%s", err, out.String())

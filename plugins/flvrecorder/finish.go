@@ -71,7 +71,7 @@ func (s *session) finishPart(st *state, patched chan<- struct{}) error {
 			return err
 		}
 	}
-	if err := s.setPart(st); err != nil {
+	if err := s.put(&st.Part); err != nil {
 		return err
 	}
 	if err := s.r.host.Announce(s.ctx, st.done()); err != nil {
@@ -91,15 +91,7 @@ func (s *session) patch(st *state) error {
 	if err != nil {
 		return err
 	}
-	err = s.change(func(m *record.Manifest) error {
-		if p := m.Part(st.Part.File); p != nil {
-			*p = st.Part
-		} else {
-			m.Parts = append(m.Parts, st.Part)
-		}
-		return keepHead(m, st.Part.File, old.bytes())
-	})
-	if err != nil {
+	if err := errors.Join(keepHead(&st.Part, old.bytes()), s.put(&st.Part)); err != nil {
 		return err
 	}
 	return patchFile(st.file(), b)
@@ -150,15 +142,6 @@ func patchFile(path string, head []byte) error {
 		return fmt.Errorf("patch head: %w", err)
 	}
 	return nil
-}
-
-func (s *session) setPart(st *state) error {
-	return s.change(func(m *record.Manifest) error {
-		if p := m.Part(st.Part.File); p != nil {
-			*p = st.Part
-		}
-		return nil
-	})
 }
 
 // done is the event of a finished part.

@@ -159,14 +159,15 @@ func thin(keys []key, n int) []key {
 	return out
 }
 
-// Extra is what the manifest of an FLV record has under its key "flv".
+// Extra is what manifests had of parts before a part had its own; it is still
+// read.
 type Extra struct {
-	// Heads are those of the parts while they grew: version "live" of a part
-	// is Head, then Zeros zero bytes, then Tail, then the file from there on.
 	Heads []Head `json:"heads"`
 }
 
-// Head is the beginning of a growing part.
+// Head is the beginning of a part while it grew, in the manifest as the part's
+// own from the moment on that the finished part has another: the version "live"
+// is Head, then Zeros zero bytes, then Tail, then the file from there on.
 type Head struct {
 	File  string `json:"file"`
 	Size  int64  `json:"size"` // of all three, in bytes
@@ -178,30 +179,29 @@ type Head struct {
 // extraKey is that of [Extra] in a manifest.
 const extraKey = "flv"
 
-// extra reads the manifest's [Extra].
-func extra(m *record.Manifest) (Extra, error) {
-	var e Extra
-	if raw, ok := m.Extra[extraKey]; ok {
-		if err := json.Unmarshal(raw, &e); err != nil {
-			return Extra{}, fmt.Errorf("read the manifest's heads: %w", err)
-		}
-	}
-	return e, nil
-}
-
 // LiveHead is the head that a finished part had while it grew, nil if the
 // manifest has none, and so the bytes never changed.
 func LiveHead(m *record.Manifest, file string) ([]byte, error) {
-	e, err := extra(m)
-	if err != nil {
-		return nil, err
+	var e Extra
+	if raw, ok := m.Extra[extraKey]; ok {
+		if err := json.Unmarshal(raw, &e); err != nil {
+			return nil, fmt.Errorf("read the manifest's heads: %w", err)
+		}
 	}
 	for _, h := range e.Heads {
 		if h.File == file {
 			return h.bytes()
 		}
 	}
-	return nil, nil
+	p := m.Part(file)
+	if p == nil || p.Own == nil {
+		return nil, nil
+	}
+	h := Head{File: file}
+	if err := json.Unmarshal(p.Own, &h); err != nil {
+		return nil, fmt.Errorf("read the old head of %s: %w", file, err)
+	}
+	return h.bytes()
 }
 
 func (h *Head) bytes() ([]byte, error) {
@@ -213,28 +213,17 @@ func (h *Head) bytes() ([]byte, error) {
 	return append(b, h.Tail...), nil
 }
 
-// keepHead notes the head that a part has while it grows in the manifest,
-// once.
-func keepHead(m *record.Manifest, file string, b []byte) error {
-	e, err := extra(m)
-	if err != nil {
-		return err
-	}
-	for _, old := range e.Heads {
-		if old.File == file {
-			return nil
-		}
+// keepHead notes in a part the head that it has while it grows, once.
+func keepHead(p *record.Part, b []byte) error {
+	if p.Own != nil {
+		return nil
 	}
 	tail := len(b) - tagTrailer
 	text := len(bytes.TrimRight(b[:tail], "\x00"))
-	e.Heads = append(e.Heads, Head{File: file, Size: int64(len(b)), Head: b[:text], Zeros: tail - text, Tail: b[tail:]})
-	raw, err := json.Marshal(e)
+	raw, err := json.Marshal(Head{File: p.File, Size: int64(len(b)), Head: b[:text], Zeros: tail - text, Tail: b[tail:]})
 	if err != nil {
-		return fmt.Errorf("write the manifest's heads: %w", err)
+		return fmt.Errorf("write the old head of %s: %w", p.File, err)
 	}
-	if m.Extra == nil {
-		m.Extra = map[string]json.RawMessage{}
-	}
-	m.Extra[extraKey] = raw
+	p.Own = raw
 	return nil
 }

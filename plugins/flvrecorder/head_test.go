@@ -95,10 +95,10 @@ func TestThin(t *testing.T) {
 // The manifest gives the old head back, byte for byte, and keeps the first.
 func TestKeepHead(t *testing.T) {
 	t.Parallel()
-	var m record.Manifest
+	m := record.Manifest{Parts: []record.Part{{File: "a.flv"}}, Extra: map[string]json.RawMessage{}}
 	live := newLiveHead(nil, true, false, 1800)
 	for _, b := range [][]byte{live.bytes(), make([]byte, 40)} {
-		if err := keepHead(&m, "a.flv", b); err != nil {
+		if err := keepHead(&m.Parts[0], b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -109,7 +109,7 @@ func TestKeepHead(t *testing.T) {
 		t.Errorf("of another part: %d bytes, %v", len(got), err)
 	}
 	for _, raw := range []string{`{"heads":[{"file":"a.flv","size":5,"zeros":1000000000000}]}`, `{"heads":[{"file":"a.flv","size":-1,"zeros":-1}]}`, `[]`} {
-		m.Extra[extraKey] = json.RawMessage(raw)
+		m.Extra[extraKey] = json.RawMessage(raw) // as manifests had it before
 		if got, err := LiveHead(&m, "a.flv"); err == nil {
 			t.Errorf("%s gives %d bytes", raw, len(got))
 		}

@@ -208,7 +208,7 @@ func (s *survey) listed(f *os.File, path string, m *listing, head []byte) error 
 	if _, err := f.ReadAt(old, 0); err != nil {
 		return err
 	}
-	if err := errors.Join(keepHead(&m.Manifest, m.part.File, old), m.Save(m.path)); err != nil {
+	if err := errors.Join(keepHead(m.part, old), m.Save(m.path)); err != nil {
 		return err
 	}
 	ended, err := f.Stat()

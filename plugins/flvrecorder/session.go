@@ -32,6 +32,8 @@ type session struct {
 	mu       sync.Mutex
 	manifest record.Manifest
 	path     string // of the manifest, "" before the first part
+	// fresh: the file is not there yet, or says that the record has ended.
+	fresh bool
 
 	undone []state // parts whose finishing failed; see finishRest
 	final  bool    // as an earlier process found it
@@ -93,6 +95,7 @@ func (s *session) use(path string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.manifest, s.path, s.final = m, path, m.Final
+	s.fresh = m.Complete || !m.Ended.IsZero()
 	s.manifest.Ended, s.manifest.Complete, s.manifest.Final = time.Time{}, false, false
 	return nil
 }
@@ -107,14 +110,43 @@ func (s *session) change(f func(m *record.Manifest) error) error {
 	if err := f(&s.manifest); err != nil {
 		return err
 	}
-	return s.manifest.Save(s.path)
+	return s.save()
+}
+
+// save writes the manifest. The session is locked.
+func (s *session) save() error {
+	err := s.manifest.Save(s.path)
+	s.fresh = s.fresh && err != nil
+	return err
+}
+
+// put lists a part, or what has become of it. That is a line in the manifest's
+// log, however many parts there are. The head that the part had first stays.
+func (s *session) put(p *record.Part) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.path == "" {
+		return nil
+	}
+	if listed := s.manifest.Part(p.File); listed == nil {
+		s.manifest.Parts = append(s.manifest.Parts, *p)
+	} else {
+		if listed.Own != nil {
+			p.Own = listed.Own
+		}
+		*listed = *p
+	}
+	if s.fresh {
+		return s.save()
+	}
+	return record.PutPart(s.path, *p)
 }
 
 // begin sees to it that the manifest lists a part; the first makes it.
 func (s *session) begin(st *state) error {
 	s.mu.Lock()
 	if s.path == "" {
-		s.path = st.Manifest
+		s.path, s.fresh = st.Manifest, true
 		s.manifest = record.Manifest{
 			Plugin: pluginName, App: st.App, Name: st.Name, Session: st.Session, Started: st.Part.Started,
 		}
@@ -124,10 +156,7 @@ func (s *session) begin(st *state) error {
 	if listed {
 		return nil
 	}
-	return s.change(func(m *record.Manifest) error {
-		m.Parts = append(m.Parts, st.Part)
-		return nil
-	})
+	return s.put(&st.Part)
 }
 
 // gap notes a hole.

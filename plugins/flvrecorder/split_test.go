@@ -1,10 +1,12 @@
 package flvrecorder
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/plugins/plugintest"
 )
@@ -91,5 +93,56 @@ func TestEarlyAudio(t *testing.T) {
 			}
 			equal(t, "parts", all, want)
 		})
+	}
+}
+
+// However many parts there are, one more costs the manifest a few lines, and a
+// process that is killed among them leaves nothing that the next does not know.
+func TestManyParts(t *testing.T) {
+	t.Parallel()
+	h := plugintest.NewHost(t)
+	a := startTap(h, "split_time", "1s")
+	s := h.Attach(a, "live", "cam")
+	feedParts := func(from, to int64) {
+		for i := from; i < to; i++ {
+			s.FeedFrames(plugintest.GOPs(1, i*1000, 50)...)
+		}
+		waitFor(t, "the parts are done", func() bool { return len(h.Announced(event.RecordDone)) == int(to)-1 })
+	}
+	feedParts(0, 100)
+	path := files(t, h)[0] + ".json"
+	sizes := func() (manifest os.FileInfo, log int64) {
+		manifest, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path + ".log")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return manifest, info.Size()
+	}
+	before, log := sizes()
+	feedParts(100, 150)
+	after, grown := sizes()
+	if !os.SameFile(before, after) || before.Size() != after.Size() || grown-log > 50*3000 {
+		t.Errorf("%d parts more, and the manifest grew by %d bytes, its log by %d", 50, after.Size()-before.Size(), grown-log)
+	}
+	for _, p := range manifestOf(t, h).Parts[:149] {
+		if p.SHA256 == "" || p.Own == nil || p.Size == 0 {
+			t.Fatalf("%+v", p)
+		}
+	}
+	a.stream.kill()
+	b := startTap(h, "split_time", "1s")
+	s = s.Resume(b)
+	s.FeedFrames(plugintest.GOPs(1, 150*1000, 50)...)
+	s.End()
+	h.Stop(b)
+	if m := whole(t, h); len(m.Parts) != 151 {
+		t.Errorf("%d parts", len(m.Parts))
+	}
+	if _, err := os.Stat(path + ".log"); err == nil {
+		t.Error("the log is still there")
 	}
 }

@@ -3,12 +3,14 @@ package fmp4
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/Eyevinn/mp4ff/mp4"
@@ -55,11 +57,31 @@ func run(t testing.TB, name string, args ...string) string {
 	return stdout.String()
 }
 
-// hashes are the md5 of the decoded streams of a kind.
-func hashes(t testing.TB, path, selector string, more ...string) string {
+// hashes are the md5 of the decoded streams, by kind.
+func hashes(t testing.TB, path string, more ...string) map[media.Kind]string {
 	t.Helper()
 	args := append([]string{"-v", "warning", "-nostdin"}, more...)
-	return run(t, "ffmpeg", append(args, "-i", path, "-map", "0:"+selector, "-fps_mode", "passthrough", "-f", "streamhash", "-hash", "md5", "-")...)
+	out := run(t, "ffmpeg", append(args, "-i", path, "-map", "0:v?", "-map", "0:a?", "-fps_mode", "passthrough", "-f", "streamhash", "-hash", "md5", "-")...)
+	all := map[media.Kind]string{}
+	for line := range strings.Lines(out) {
+		if fields := strings.Split(strings.TrimSpace(line), ","); len(fields) == 3 {
+			all[kindNamed[fields[1]]] = fields[2]
+		}
+	}
+	return all
+}
+
+// kindNamed are the media by how ffmpeg and ffprobe call them.
+var kindNamed = map[string]media.Kind{"v": media.Video, "video": media.Video, "a": media.Audio, "audio": media.Audio}
+
+// sums are the hashes of clips, by path: many tests hold their files against
+// the same one.
+var sums sync.Map
+
+func hashesOf(t testing.TB, c *clip.Clip) map[media.Kind]string {
+	t.Helper()
+	sum, _ := sums.LoadOrStore(c.Path, sync.OnceValue(func() map[media.Kind]string { return hashes(t, c.Path, "-ignore_editlist", "1") }))
+	return sum.(func() map[media.Kind]string)()
 }
 
 // joined is the init segment with all segments behind it.
@@ -90,19 +112,14 @@ func times(t testing.TB, path string, c *clip.Clip, kinds ...media.Kind) {
 	shift := math.Inf(1)
 	type packet struct{ pts, want float64 }
 	var all []packet
+	seen := packets(t, path)
 	for _, k := range kinds {
-		selector := map[media.Kind]string{media.Video: "v", media.Audio: "a"}[k]
-		lines := strings.Fields(run(t, "ffprobe", "-v", "warning", "-select_streams", selector, "-show_entries", "packet=pts_time", "-of", "csv=p=0", path))
 		frames := c.Of(k)
-		if len(lines) != len(frames) {
-			t.Errorf("%s: %v: %d packets of %d frames", filepath.Base(path), k, len(lines), len(frames))
+		if len(seen[k]) != len(frames) {
+			t.Errorf("%s: %v: %d packets of %d frames", filepath.Base(path), k, len(seen[k]), len(frames))
 			return
 		}
-		for i, line := range lines {
-			pts, err := strconv.ParseFloat(strings.TrimSuffix(line, ","), 64)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for i, pts := range seen[k] {
 			want := float64(frames[i].DTS+int64(frames[i].CTS)) / 1000
 			all = append(all, packet{pts, want})
 			shift = min(shift, want)
@@ -114,6 +131,21 @@ func times(t testing.TB, path string, c *clip.Clip, kinds ...media.Kind) {
 			return
 		}
 	}
+}
+
+// packets are the times that ffprobe sees, in seconds, by kind.
+func packets(t testing.TB, path string) map[media.Kind][]float64 {
+	t.Helper()
+	seen := map[media.Kind][]float64{}
+	for _, line := range strings.Fields(run(t, "ffprobe", "-v", "warning", "-show_entries", "packet=codec_type,pts_time", "-of", "csv=p=0", path)) {
+		kind, text, _ := strings.Cut(strings.TrimSuffix(line, ","), ",")
+		pts, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[kindNamed[kind]] = append(seen[kindNamed[kind]], pts)
+	}
+	return seen
 }
 
 // kindsOf are the media of a clip.
@@ -135,17 +167,19 @@ func checkSession(t *testing.T, dir string, c *clip.Clip) {
 	full := filepath.Join(dir, mergeDir, fullName)
 	times(t, merged, c, kinds...)
 	times(t, full, c, kinds...)
-	for _, k := range kinds {
-		selector := map[media.Kind]string{media.Video: "v", media.Audio: "a"}[k]
-		want := hashes(t, c.Path, selector, "-ignore_editlist", "1")
-		separate := joined(t, filepath.Join(dir, separateDir), k.String()+"_", k.String()+"_")
-		for _, path := range []string{merged, full, separate} {
-			if got := hashes(t, path, selector, "-ignore_editlist", "1"); got != want {
-				t.Errorf("%s %v decodes to %s, want %s", path, k, got, want)
-			}
+	want := hashesOf(t, c)
+	for _, path := range []string{merged, full} {
+		if got := hashes(t, path, "-ignore_editlist", "1"); !maps.Equal(got, want) {
+			t.Errorf("%s decodes to %v, want %v", path, got, want)
 		}
-		if got := hashes(t, full, selector); k == media.Video && got != want {
-			t.Errorf("with its edit list, the video decodes to %s, want %s", got, want)
+	}
+	if got := hashes(t, full); got[media.Video] != want[media.Video] {
+		t.Errorf("with its edit list, the video decodes to %s, want %s", got[media.Video], want[media.Video])
+	}
+	for _, k := range kinds {
+		separate := joined(t, filepath.Join(dir, separateDir), k.String()+"_", k.String()+"_")
+		if got := hashes(t, separate, "-ignore_editlist", "1"); len(got) != 1 || got[k] != want[k] {
+			t.Errorf("%s decodes to %v, want %v", separate, got, want[k])
 		}
 	}
 	if _, err := mp4.ReadMP4File(full); err != nil {

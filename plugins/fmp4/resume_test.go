@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/plugins/fmp4/clip"
 	"github.com/millrace/millrace/plugins/record"
@@ -267,5 +269,35 @@ func TestFinishOthers(t *testing.T) {
 				checkSession(t, h.dir(1), c)
 			}
 		})
+	}
+}
+
+// A session that comes after one that began later, since it was missed, does
+// not take the alias from that.
+func TestMissedSession(t *testing.T) {
+	t.Parallel()
+	c := tiny(t, 60)
+	h := newHost(t)
+	p := start(t, h, nil)
+	now := time.Now()
+	for _, at := range []time.Time{now, now.Add(-time.Hour)} {
+		id := ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String()
+		s, err := p.Attach(t.Context(), sdk.Attach{App: "live", Name: "cam", Session: id, Next: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, s, items(c, 0, ^uint64(0)))
+		detach(t, s, sdk.Ended)
+	}
+	stop(t, p)
+	alias := filepath.Join(h.DataDir(), "mp4/live/cam")
+	for _, folder := range []string{mergeDir, separateDir} {
+		to, err := os.Readlink(filepath.Join(alias, folder))
+		if want := filepath.Join(filepath.Base(h.dir(1)), folder); err != nil || to != want {
+			t.Errorf("%s leads to %q, want %q: %v", folder, to, want, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(h.dir(2), mergeDir, fullName)); err != nil {
+		t.Error(err)
 	}
 }

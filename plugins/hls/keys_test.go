@@ -2,6 +2,7 @@ package hls
 
 import (
 	"bytes"
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/plugins/plugintest"
+	"github.com/millrace/millrace/plugins/sdk"
 )
 
 // Keys change when they should, are objects that nobody caches, and are
@@ -49,6 +51,51 @@ func TestKeys(t *testing.T) {
 		return !slices.ContainsFunc(got.keys, func(uri string) bool { _, ok := h.Object(strings.TrimPrefix(uri, "/")); return !ok })
 	})
 }
+
+// A process sends only those keys that the server has not, and takes away what
+// is none any more.
+func TestKeysKept(t *testing.T) {
+	t.Parallel()
+	h, c := plugintest.NewHost(t), newClock()
+	values := map[string]any{"target": "2s", "encrypt": true, "key_rotation": int64(1)}
+	p := startSpy(t, h, c, values)
+	small(t, h, p, plugintest.GOPs(10, 0, 50)).End()
+	keys := check(t, list(t, h, "live/cam")).keys
+	h.Stop(p)
+	lost, kept := strings.TrimPrefix(keys[0], "/"), strings.TrimPrefix(keys[1], "/")
+	if err := h.DeleteObject(t.Context(), lost); err != nil {
+		t.Fatal(err)
+	}
+	const stray = "hls/live/cam/keys/00"
+	second := New().(*Plugin)
+	second.host, second.log = h, h.Logger()
+	h.Start(&mutePlugin{second}, nil) // so that the test may store below hls/
+	for _, path := range []string{kept, stray} {
+		if err := h.PutObject(t.Context(), sdk.Object{Path: path, Body: []byte("as it was")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !second.publishKeys() {
+		t.Error("not taken")
+	}
+	if o, ok := h.Object(lost); !ok || len(o.Body) != 16 {
+		t.Errorf("the lost key: %t, %q", ok, o.Body)
+	}
+	if o, _ := h.Object(kept); string(o.Body) != "as it was" {
+		t.Errorf("a key that was there was sent again: %q", o.Body)
+	}
+	if _, ok := h.Object(stray); ok {
+		t.Error("what is no key is there")
+	}
+}
+
+// mutePlugin is one that does nothing by itself.
+type mutePlugin struct{ p *Plugin }
+
+func (m *mutePlugin) Info() sdk.Info                      { return m.p.Info() }
+func (*mutePlugin) Configure(sdk.Config) []sdk.Problem    { return nil }
+func (*mutePlugin) Start(context.Context, sdk.Host) error { return nil }
+func (*mutePlugin) Stop(context.Context) error            { return nil }
 
 // A key goes with the last segment that needs it.
 func TestKeysWindow(t *testing.T) {

@@ -43,6 +43,9 @@ func pathsOf(dataDir string, place sdk.RecordPlace, app, name string) paths {
 // object is the path of an object of the session.
 func (p *paths) object(name string) string { return strings.TrimPrefix(p.url, "/") + "/" + name }
 
+// link is where the alias of the newest session's playlist is on disk.
+func (p *paths) link() string { return filepath.Join(p.alias, playlistName) }
+
 func (p *paths) uri(name string) string { return p.url + "/" + name }
 
 // openStream takes the stream's lock and begins its session, or goes on with
@@ -95,6 +98,7 @@ func (p *Plugin) newStream(j *journal, h header) *stream {
 		number: h.First, breaks: h.Breaks, interval: usualInterval,
 	}
 	s.set.disk = h.Disk
+	s.older = !record.IsNewest(s.paths.link(), h.Session, p.now())
 	s.keys = keyring{dir: j.path("keys"), base: path.Join(kind, folder(h.App), h.Name, "keys")}
 	s.manifest = record.Manifest{
 		Plugin: kind, App: h.App, Name: h.Name, Session: h.Session, Started: h.Started,

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -180,29 +182,74 @@ func (p *Plugin) keep() {
 	}
 }
 
-// publishKeys stores all keys as objects, before their time is over, and
-// reports whether the host took them.
+// publishKeys sees to it that all keys are objects for some time, and reports
+// whether the host took them.
 func (p *Plugin) publishKeys() bool {
-	files, err := filepath.Glob(filepath.Join(p.stateDir(), "*", "*", "keys", "*"))
+	folders, err := filepath.Glob(filepath.Join(p.stateDir(), "*", "*", "keys"))
 	if err != nil {
 		return true // the pattern is not malformed
 	}
 	all := true
-	for _, f := range files {
-		key, err := os.ReadFile(f)
-		if err != nil {
-			p.log.Warn("cannot read a key", "err", err)
-			continue
-		}
+	for _, f := range folders {
 		rel, _ := filepath.Rel(p.stateDir(), f)
-		all = p.publishKey(kind+"/"+filepath.ToSlash(rel), key) && all
+		all = p.publishKeysOf(f, kind+"/"+filepath.ToSlash(rel)+"/") && all
 	}
 	return all
 }
 
-func (p *Plugin) publishKey(path string, key []byte) bool {
+// publishKeysOf does it for a stream: there is a key for each few seconds that
+// were ever recorded of it, so that only those are sent that the server has not.
+func (p *Plugin) publishKeysOf(dir, folder string) bool {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		p.log.Warn("cannot look for keys", "err", err)
+		return true
+	}
+	has := p.refreshed(folder)
+	all := true
+	for _, e := range entries {
+		object := folder + e.Name()
+		if has[object] {
+			delete(has, object)
+			continue
+		}
+		key, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			p.log.Warn("cannot read a key", "err", err)
+			continue
+		}
+		all = p.publishKey(object, key) && all
+	}
+	for object := range has {
+		if _, err := os.Stat(filepath.Join(dir, path.Base(object))); errors.Is(err, fs.ErrNotExist) { // it may have come meanwhile
+			p.deleteObject(object)
+		}
+	}
+	return all
+}
+
+// refreshed are the keys in a folder that the server has, and goes on to have.
+func (p *Plugin) refreshed(folder string) map[string]bool {
+	has := map[string]bool{}
+	host, ok := p.host.(sdk.Refresher)
+	if !ok {
+		return has
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), hostTimeout)
+	defer cancel()
+	paths, err := host.RefreshObjects(ctx, folder, keyTTL)
+	if err != nil {
+		p.log.Debug("cannot refresh keys; all are sent", "err", err)
+	}
+	for _, object := range paths {
+		has[object] = true
+	}
+	return has
+}
+
+func (p *Plugin) publishKey(object string, key []byte) bool {
 	return p.put(sdk.Object{
-		Path: path, ContentType: "application/octet-stream", CacheControl: "private, no-store", TTL: keyTTL, Body: key,
+		Path: object, ContentType: "application/octet-stream", CacheControl: "private, no-store", TTL: keyTTL, Body: key,
 	})
 }
 

@@ -55,7 +55,8 @@ func (s *stream) listed() *playlist.Text {
 	return &s.text
 }
 
-// publish stores the playlist under its two names.
+// publish stores the playlist under its two names, or, if a session that began
+// later has that of the newest, under its own.
 func (s *stream) publish(ended bool) {
 	p := s.playlist(ended)
 	if len(p.Segments) == 0 && (p.Open == nil || len(p.Open.Parts) == 0) {
@@ -74,6 +75,11 @@ func (s *stream) publish(ended bool) {
 	}
 	if d, ok := p.AppendDelta(nil); ok {
 		o.Delta = d
+	}
+	if s.older {
+		o.Path = s.paths.object(playlistName)
+		s.p.put(o)
+		return
 	}
 	if s.p.put(o) {
 		o.Path, o.Body, o.Parts = s.paths.object(playlistName), nil, []string{alias}
@@ -287,11 +293,11 @@ func (s *stream) rewritePlaylist(p *playlist.Playlist) error {
 
 func (s *stream) playlistPath() string { return filepath.Join(s.paths.dir, playlistName) }
 
-// link has the alias lead to this session.
+// link has the alias lead to this session if it is the newest.
 func (s *stream) link() error {
 	err := os.MkdirAll(s.paths.alias, 0o755)
 	if err == nil {
-		err = record.Link(filepath.Join(s.paths.alias, playlistName), s.playlistPath())
+		err = record.LinkNewest(s.paths.link(), s.playlistPath(), s.head.Session, s.p.now())
 	}
 	if err != nil {
 		return fmt.Errorf("link the newest session: %w", err)

@@ -80,7 +80,7 @@ var sources struct {
 }
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := plugintest.InMemory(m)
 	if sources.dir != "" {
 		if err := os.RemoveAll(sources.dir); err != nil {
 			code = 1

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/media"
 	"github.com/millrace/millrace/plugins/plugintest"
@@ -419,5 +421,36 @@ func TestDiskError(t *testing.T) {
 	got := check(t, list(t, h, "live/cam"))
 	if len(got.uris) != 8 || len(got.discontinuities) > 0 {
 		t.Errorf("%v, discontinuities %v", got.durations, got.discontinuities)
+	}
+}
+
+// A session that comes after one that began later, since it was missed, does
+// not take the names of the newest from that.
+func TestMissedSession(t *testing.T) {
+	t.Parallel()
+	h, c := plugintest.NewHost(t), newClock()
+	p := startSpy(t, h, c, map[string]any{"target": "1s", "memory": true})
+	var newest, link string
+	for _, at := range []time.Duration{0, -time.Hour} {
+		id := ulid.MustNew(ulid.Timestamp(c.now().Add(at)), ulid.DefaultEntropy()).String()
+		s := h.AttachWith(p, sdk.Attach{App: "live", Name: "cam", Session: id})
+		s.Feed(plugintest.Header(plugintest.AVCConfig()), plugintest.Header(plugintest.AACConfig()))
+		for i := range int64(5) {
+			s.FeedFrames(plugintest.GOPs(1, i*1000, 50)...)
+		}
+		s.End()
+		o, ok := h.Object("hls/live/cam/index.m3u8")
+		to, err := os.Readlink(filepath.Join(h.DataDir(), "hls/live/cam/index.m3u8"))
+		if !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if newest == "" {
+			newest, link = string(o.Body), to
+		} else if string(o.Body) != newest || to != link {
+			t.Errorf("the newest is %s, was %s:\n%s", to, link, o.Body)
+		}
+	}
+	if lists, _ := filepath.Glob(filepath.Join(h.DataDir(), "hls/live/cam/*/index.m3u8")); len(lists) != 2 {
+		t.Errorf("playlists %v", lists)
 	}
 }

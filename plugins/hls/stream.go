@@ -57,6 +57,7 @@ type stream struct {
 	partTarget time.Duration
 	slid       int // segments that left the playlist since the manifest was saved
 	linked     bool
+	older      bool // a session that began later has the alias
 	cur        *openSegment
 	rendered   int       // size of the last playlist, in bytes
 	synced     time.Time // when the disk was last asked to keep what it has

@@ -51,13 +51,9 @@ func TestEnvironmentAndLimits(t *testing.T) {
 
 func TestRunEndsWithContext(t *testing.T) {
 	t.Parallel()
-	r := rig(t, plugintest.ModeHangStart, func(c *host.Config) { c.StartTimeout = time.Minute })
+	r := rig(t, plugintest.ModeHangStart, func(c *host.Config) { c.StartTimeout = time.Hour })
 	r.Await("it is starting", func() bool { return r.Status("rec").State == host.Starting })
-	began := time.Now()
-	r.Stop()
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("took %v", took)
-	}
+	r.Stop() // does not wait for that hour
 	if err := r.Restart(context.Background(), "rec"); err == nil {
 		t.Error("restarted after the end")
 	}

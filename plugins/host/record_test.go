@@ -14,7 +14,7 @@ import (
 
 func TestRecords(t *testing.T) {
 	t.Parallel()
-	r := rig(t, plugintest.ModeJournal)
+	r := upRig(t, plugintest.ModeJournal)
 	p := r.Publish("live/deep", "cam", 10_000)
 	p.Feed(plugintest.GOPs(4, 0, 2000)...)
 	awaitLast(r, p)
@@ -42,7 +42,7 @@ func TestRecords(t *testing.T) {
 // TestInfoAfterConfigure has the table say how frames come.
 func TestInfoAfterConfigure(t *testing.T) {
 	t.Parallel()
-	r := rig(t, plugintest.ModeJournal, func(c *host.Config) { c.Values = map[string]any{"merge": "10ms"} })
+	r := upRig(t, plugintest.ModeJournal, func(c *host.Config) { c.Values = map[string]any{"merge": "10ms"} })
 	p := r.Publish("live", "cam", 100)
 	p.Feed(plugintest.GOPs(1, 0, 100)...)
 	awaitLast(r, p)
@@ -54,8 +54,7 @@ func TestInfoAfterConfigure(t *testing.T) {
 // TestSlowDisk has a plugin that runs now and then only lose nothing.
 func TestSlowDisk(t *testing.T) {
 	t.Parallel()
-	r := rig(t, plugintest.ModeJournal)
-	r.AwaitState("rec", host.Running)
+	r := upRig(t, plugintest.ModeJournal)
 	if err := r.SlowDisk("rec", 3*time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +94,7 @@ func TestOnRecord(t *testing.T) {
 
 func TestReconnectsToMedia(t *testing.T) {
 	t.Parallel()
-	r := rig(t, plugintest.ModeJournal)
+	r := upRig(t, plugintest.ModeJournal)
 	p := r.Publish("live", "cam", 10_000)
 	for i := range 5 {
 		p.Feed(plugintest.GOPs(1, int64(i)*1000, 5000)...)
@@ -124,7 +123,7 @@ func TestGapIsTold(t *testing.T) {
 
 func TestResumesAfterKill(t *testing.T) {
 	t.Parallel()
-	r := rig(t, plugintest.ModeCrashOnce)
+	r := upRig(t, plugintest.ModeCrashOnce)
 	p := r.Publish("live", "cam", 10_000)
 	p.Feed(plugintest.GOPs(4, 0, 1000)...)
 	r.Await("the process was replaced", func() bool { return r.Status("rec").Restarts == 1 })
@@ -140,7 +139,7 @@ func TestResumesAfterKill(t *testing.T) {
 // TestResumesAtTheFirst kills a plugin that has nothing on disk yet.
 func TestResumesAtTheFirst(t *testing.T) {
 	t.Parallel()
-	r := rig(t, plugintest.ModeCrashFirst)
+	r := upRig(t, plugintest.ModeCrashFirst)
 	p := r.Publish("live", "cam", 10_000)
 	p.Feed(plugintest.GOPs(4, 0, 1000)...)
 	awaitLast(r, p)

@@ -27,7 +27,7 @@ func watchedRig(t *testing.T, mode string, change ...func(*host.Config)) *plugin
 // patientRig leaves a plugin that stands still alone.
 func patientRig(t *testing.T, mode string, change ...func(*host.Config)) *plugintest.Rig {
 	t.Helper()
-	return rigWith(t, mode, host.Options{HealthInterval: 20 * time.Second}, change...)
+	return rigWith(t, mode, host.Options{HealthInterval: time.Hour}, change...)
 }
 
 func rigWith(t *testing.T, mode string, o host.Options, change ...func(*host.Config)) *plugintest.Rig {
@@ -41,8 +41,18 @@ func rigWith(t *testing.T, mode string, o host.Options, change ...func(*host.Con
 	return plugintest.NewRig(t, map[string]host.Config{"rec": c}, o)
 }
 
+// upRig is a rig whose plugin is up: of a session that is young by then, it has
+// the first frame.
+func upRig(t *testing.T, mode string, change ...func(*host.Config)) *plugintest.Rig {
+	t.Helper()
+	r := rig(t, mode, change...)
+	r.AwaitState("rec", host.Running)
+	return r
+}
+
 // begun is a session of which a journal has the first GOP, 75 frames.
 func begun(r *plugintest.Rig) *plugintest.Publication {
+	r.AwaitState("rec", host.Running)
 	p := r.Publish("live", "cam", 10_000)
 	p.Feed(plugintest.GOPs(1, 0, 100)...)
 	awaitLast(r, p)
@@ -122,12 +132,12 @@ func kill(t *testing.T, r *plugintest.Rig) {
 
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if holds() {
 			return
 		}
 	}
-	t.Fatal(what + ": not within 30 s")
+	t.Fatal(what + ": not in time")
 }
 
 // copyProgram puts this program where everybody may run it.

@@ -15,24 +15,18 @@ func TestSwapLosesNothing(t *testing.T) {
 	for _, mode := range []string{plugintest.ModeJournal, plugintest.ModePlain} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			r := rig(t, mode)
+			r := upRig(t, mode)
 			p := r.Publish("live", "cam", 100_000)
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				for i := range 40 {
-					p.Feed(plugintest.GOPs(1, int64(i)*1000, 1000)...)
-					time.Sleep(20 * time.Millisecond)
-				}
-			}()
-			r.AwaitState("rec", host.Running)
+			swapped, fed := make(chan struct{}), make(chan int)
+			go func() { fed <- feedUntil(swapped, p) }()
 			before := r.Status("rec").PID
 			for range 3 {
 				if err := r.Restart(t.Context(), "rec"); err != nil {
-					t.Fatal(err)
+					t.Error(err)
 				}
 			}
-			<-done
+			close(swapped)
+			gops := <-fed
 			if after := r.Status("rec"); after.PID == before || after.Restarts != 3 {
 				t.Errorf("process %d, then %+v", before, after)
 			}
@@ -40,11 +34,11 @@ func TestSwapLosesNothing(t *testing.T) {
 			r.End(p)
 			r.Await("the last record is announced", func() bool {
 				all := r.Announced()
-				return len(all) > 0 && all[len(all)-1].ToSeq == 3001
+				return len(all) > 0 && all[len(all)-1].ToSeq == p.Next()
 			})
 			all := r.Journals()
 			if mode == plugintest.ModeJournal {
-				whole(t, journal(t, r), 3000)
+				whole(t, journal(t, r), uint64(gops)*75)
 				return
 			}
 			// A record for each process, one after the other.
@@ -52,8 +46,21 @@ func TestSwapLosesNothing(t *testing.T) {
 			for _, e := range r.Announced() {
 				text += all[e.File]
 			}
-			whole(t, text, 3000)
+			whole(t, text, uint64(gops)*75)
 		})
+	}
+}
+
+// feedUntil feeds GOPs, at a pace, and says how many.
+func feedUntil(done chan struct{}, p *plugintest.Publication) (gops int) {
+	for {
+		p.Feed(plugintest.GOPs(1, int64(gops)*1000, 1000)...)
+		gops++
+		select {
+		case <-done:
+			return gops
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
 

@@ -41,7 +41,10 @@ type Host struct {
 	sessions  int
 }
 
-var _ sdk.Host = (*Host)(nil)
+var _ interface {
+	sdk.Host
+	sdk.Refresher
+} = (*Host)(nil)
 
 // NewHost makes a host whose folders are gone after the test.
 func NewHost(t testing.TB) *Host {
@@ -90,7 +93,7 @@ func (h *Host) Start(p sdk.Plugin, values map[string]any) {
 	if problems := p.Configure(sdk.Config{Values: values}); len(problems) > 0 {
 		h.t.Fatalf("configure: %v", problems)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	info := p.Info()
 	if err := p.Start(ctx, h); err != nil {
@@ -119,7 +122,7 @@ func (h *Host) Stop(p sdk.Plugin) {
 			s.Detach(sdk.Stopped)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := p.Stop(ctx); err != nil {
 		h.t.Errorf("stop: %v", err)
@@ -232,6 +235,11 @@ func (h *Host) FailPut(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.failPut = err
+}
+
+// RefreshObjects returns what there is below a folder; TTL is not honoured.
+func (h *Host) RefreshObjects(_ context.Context, folder string, _ time.Duration) ([]string, error) {
+	return slices.DeleteFunc(h.Objects(), func(path string) bool { return !strings.HasPrefix(path, folder) }), nil
 }
 
 // DeleteObject removes an object; there need not be one.

@@ -58,7 +58,7 @@ func Serve() {
 }
 
 // Command is the configuration of a plugin that is this test program in a
-// mode.
+// mode. It has time for everything: whoever tests a limit sets one.
 func Command(mode string) host.Config {
 	c := host.DefaultConfig()
 	c.Command = "/proc/self/exe"
@@ -66,7 +66,7 @@ func Command(mode string) host.Config {
 		c.Command = path
 	}
 	c.Env = map[string]string{serveEnv: mode}
-	c.StartTimeout, c.StopTimeout = 10*time.Second, 5*time.Second
+	c.StartTimeout, c.StopTimeout, c.StuckTimeout = patience, patience/2, patience // on a busy machine
 	return c
 }
 

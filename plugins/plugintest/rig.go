@@ -136,15 +136,18 @@ func (r *Rig) End(p *Publication) {
 	r.Event(p.Event(event.Unpublish))
 }
 
+// patience is how long a test waits for what a quick machine does at once.
+const patience = 2 * time.Minute
+
 // Await polls until what holds.
 func (r *Rig) Await(what string, holds func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if holds() {
 			return
 		}
 	}
-	r.t.Fatalf("%s: not within 30 s; plugins: %+v", what, r.List())
+	r.t.Fatalf("%s: not within %v; plugins: %+v", what, patience, r.List())
 }
 
 // Status is one plugin's.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/core/event"
 	"github.com/millrace/millrace/core/media"
@@ -363,6 +364,22 @@ func (k *kit) command(test string) host.Config {
 	return c
 }
 
+// feedUntil feeds frames at a pace until done, and then what is left: a plugin
+// that hands nothing over changes at a keyframe, which has to come.
+func (p *Publication) feedUntil(done chan error, frames []*media.Frame) error {
+	for {
+		n := min(2, len(frames))
+		p.Feed(frames[:n]...)
+		frames = frames[n:]
+		select {
+		case err := <-done:
+			p.Feed(frames...)
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 func (k *kit) testProcess(t *testing.T, c host.Config) {
 	r := NewRig(t, map[string]host.Config{k.info.Name: c}, host.Options{})
 	r.AwaitState(k.info.Name, host.Running)
@@ -400,10 +417,12 @@ func (k *kit) testProcessRecords(t *testing.T, c host.Config) {
 		t.Fatal(err)
 	}
 	feed(3, 6)
-	if err := r.Restart(t.Context(), k.info.Name); err != nil {
+	swapped := make(chan error)
+	go func() { swapped <- r.Restart(t.Context(), k.info.Name) }()
+	if err := p.feedUntil(swapped, frames[len(frames)*6/10:]); err != nil {
 		t.Fatal(err)
 	}
-	feed(6, 10)
+	feed(10, 10)
 	r.End(p)
 	r.Await("the stream is detached", func() bool { return len(r.Status(k.info.Name).Streams) == 0 })
 	if st := r.Status(k.info.Name); st.Restarts != 2 {

@@ -56,7 +56,7 @@ func (h *Host) TryAttach(p sdk.Plugin, a sdk.Attach) (*Stream, error) {
 		return nil, fmt.Errorf("%T is no sdk.Recorder", p)
 	}
 	h.fill(&a)
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	stream, err := recorder.Attach(ctx, a)
 	if err != nil {
@@ -189,7 +189,7 @@ func (s *Stream) Detach(why sdk.Why) sdk.Detached {
 	s.h.mu.Lock()
 	delete(s.h.streams, s.attach.Session)
 	s.h.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	d, err := s.stream.Detach(ctx, sdk.Detach{Why: why, At: s.next, Final: why == sdk.Ended || why == sdk.Stopped})
 	if err != nil {

@@ -6,9 +6,9 @@
 // A record is what one recorder makes of one publish session. Its manifest
 // stands beside it: the record DIR has DIR/manifest.json, the record X.flv has
 // X.flv.json (see [ManifestPath]). While a record grows, parts may be added to
-// MANIFEST.log, one JSON object a line, so that a record of many segments is
-// not written anew for each; [Load] takes both together and [Manifest.Save]
-// folds them into one.
+// MANIFEST.log, and changed there, one JSON object a line, so that a record of
+// many segments is not written anew for each; [Load] takes both together and
+// [Manifest.Save] folds them into one.
 //
 // Everything here is for goroutines that may wait for a disk, never for an
 // event loop.

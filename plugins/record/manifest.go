@@ -59,6 +59,8 @@ type Part struct {
 	// Tracks names what a part of a set holds, such as "video"; "" is all.
 	// Parts of different Tracks run beside each other.
 	Tracks string `json:"tracks,omitempty"`
+	// Own is what the recorder notes of the part for itself and its like.
+	Own json.RawMessage `json:"own,omitempty"`
 }
 
 // Gap is a hole: the frames From up to, not including, To were not written.
@@ -125,6 +127,10 @@ func findListing(file string) (string, error) {
 
 // Load reads a manifest with the parts that were added to it since.
 func Load(path string) (Manifest, error) {
+	added, err := readLog(path) // first: a Save meanwhile has it in the manifest
+	if err != nil {
+		return Manifest{}, err
+	}
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Manifest{}, fmt.Errorf("%w: %w", ErrNoManifest, err)
@@ -136,7 +142,8 @@ func Load(path string) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, fmt.Errorf("read manifest %s: %w", path, err)
 	}
-	return m, m.loadLog(path)
+	m.addLog(added)
+	return m, nil
 }
 
 func parse(b []byte) (Manifest, error) {
@@ -164,7 +171,8 @@ func (p Part) check() error {
 }
 
 // Save writes the manifest so that either it or the one before is there after
-// a crash, and folds what [AppendPart] added into it: m must have it.
+// a crash, and folds what [AppendPart] and [PutPart] added into it: m must have
+// it.
 func (m *Manifest) Save(path string) error {
 	m.Version = Version
 	b, err := json.Marshal(m)
@@ -182,7 +190,7 @@ func (m *Manifest) Save(path string) error {
 
 // Part returns the part of a file name, nil if there is none.
 func (m *Manifest) Part(file string) *Part {
-	for i := range m.Parts {
+	for i := len(m.Parts) - 1; i >= 0; i-- { // it is mostly the last
 		if m.Parts[i].File == file {
 			return &m.Parts[i]
 		}

@@ -133,6 +133,41 @@ func TestAppendPart(t *testing.T) {
 	}
 }
 
+// What is put takes the place of what is listed, in the log too, and a log that
+// a crash left behind a Save changes nothing.
+func TestPutPart(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "manifest.json")
+	m := clone(t)
+	save(t, m, path)
+	want := clone(t)
+	changed := want.Parts[0]
+	changed.Size, changed.Own = 99, json.RawMessage(`{"x":1}`)
+	want.Parts[0] = changed
+	later := Part{File: "3.ts", Number: 3, Size: 1}
+	for _, p := range []Part{changed, later, {File: "3.ts", Number: 3, Size: 2}} {
+		if err := PutPart(path, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want.Parts = append(want.Parts, Part{File: "3.ts", Number: 3, Size: 2})
+	got, err := Load(path)
+	if err != nil || !reflect.DeepEqual(got.Parts, want.Parts) {
+		t.Errorf("%+v, %v", got.Parts, err)
+	}
+	log, err := os.ReadFile(path + ".log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, got, path)
+	if err := os.WriteFile(path+".log", log, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Load(path); err != nil || !reflect.DeepEqual(again, got) {
+		t.Errorf("with the old log: %+v, %v", again, err)
+	}
+}
+
 func TestFind(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -92,6 +92,14 @@ type Object struct {
 	Hint string
 }
 
+// Refresher is a [Host] that keeps many small objects without their being sent
+// again. The host of [Serve] is one; a server from before it answers an error.
+type Refresher interface {
+	// RefreshObjects has all objects below a folder, such as
+	// "hls/live/cam/keys/", stay for ttl from now, and returns their paths.
+	RefreshObjects(ctx context.Context, folder string, ttl time.Duration) ([]string, error)
+}
+
 // Config is a plugin's table.
 type Config struct {
 	// Values holds the keys as TOML has them: string, int64, float64, bool,

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ErrObjectsFull is returned by PutObject when the plugin's share of the
@@ -37,6 +38,26 @@ func (h *host) DeleteObject(ctx context.Context, path string) error {
 	}
 	return nil
 }
+
+// RefreshObjects has objects stay.
+func (h *host) RefreshObjects(ctx context.Context, folder string, ttl time.Duration) ([]string, error) {
+	header := http.Header{"Millrace-Ttl": {ttl.String()}}
+	r, err := h.plane.do(ctx, http.MethodPatch, "/objects/"+escape(folder), header, nil)
+	if err != nil {
+		return nil, fmt.Errorf("refresh objects below %s: %w", folder, err)
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("refresh objects below %s: %s", folder, answerText(r))
+	}
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, fmt.Errorf("refresh objects below %s: %w", folder, err)
+	}
+	return strings.FieldsFunc(string(b), func(c rune) bool { return c == '\n' }), nil
+}
+
+var _ Refresher = (*host)(nil)
 
 func objectHeader(o Object) http.Header {
 	h := http.Header{}

@@ -21,6 +21,24 @@ import (
 	pluginv1 "github.com/millrace/millrace/plugins/proto/v1"
 )
 
+func TestRefreshObjects(t *testing.T) {
+	t.Parallel()
+	h := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method+" "+r.RequestURI+" "+r.Header.Get("Millrace-TTL") != "PATCH /objects/hls/a%20b/keys/ 1m30s" {
+			w.WriteHeader(http.StatusMethodNotAllowed) // as a server from before it does
+			return
+		}
+		_, _ = io.WriteString(w, "hls/a b/keys/1\nhls/a b/keys/2\n")
+	})
+	got, err := h.RefreshObjects(t.Context(), "hls/a b/keys/", 90*time.Second)
+	if err != nil || !reflect.DeepEqual(got, []string{"hls/a b/keys/1", "hls/a b/keys/2"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := h.RefreshObjects(t.Context(), "hls/other/", time.Second); err == nil {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestLogLines(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
