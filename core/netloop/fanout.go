@@ -38,9 +38,9 @@ const (
 	passBudget = int64(time.Millisecond)
 	// longestTick is the time between two calls for slots of the merge window,
 	// in ns: so many slots are served at once. A call costs as much as several
-	// writes, but a loop that sleeps for 10 ms loses its place in the Go
-	// scheduler, and that costs more.
-	longestTick = int64(9500 * time.Microsecond)
+	// writes, but a loop that sleeps for 10 ms, by its timer and what delays
+	// that, loses its place in the Go scheduler, and that costs more.
+	longestTick = int64(8400 * time.Microsecond)
 	// scanInterval is how often blocked viewers are looked at, in ns.
 	scanInterval = int64(250 * time.Millisecond)
 )

@@ -6,8 +6,9 @@ import (
 	"github.com/millrace/millrace/core/stream"
 )
 
-// mergeSlots is how many parts of a merge window the viewers are spread over.
-const mergeSlots = 64
+// mergeSlots is how many parts of a merge window the viewers are spread over:
+// so many that a whole number of them comes near longestTick in most windows.
+const mergeSlots = 96
 
 // sub is a loop's share of a stream: its viewers, grouped by what they get.
 type sub struct {
