@@ -182,7 +182,9 @@ func (s *stream) restore(old *saved) error {
 		s.number, s.next, s.end = seg.Number+1, seg.ToSeq, seg.From+seg.Duration
 		s.linked = true
 	}
-	s.listMissing(old.segments)
+	if err := s.listMissing(old.segments); err != nil {
+		return err
+	}
 	if s.set.window > 0 {
 		for len(s.list) > s.set.window {
 			s.drop()
@@ -193,16 +195,30 @@ func (s *stream) restore(old *saved) error {
 
 // listMissing adds to the manifest what only the journal has: the crash came
 // between the two.
-func (s *stream) listMissing(segments []segment) {
+func (s *stream) listMissing(segments []segment) error {
+	if !s.set.disk {
+		return nil
+	}
 	last := int64(-1)
 	if n := len(s.manifest.Parts); n > 0 {
 		last = s.manifest.Parts[n-1].Number
 	}
+	missing := false
 	for i := range segments {
 		if segments[i].Number > last {
 			s.manifest.Parts = append(s.manifest.Parts, s.part(&segments[i]))
+			missing = true
 		}
 	}
+	if s.set.window > 0 {
+		return nil
+	}
+	m := s.manifest
+	s.manifest.Parts = nil // they are read when they are wanted; see listPart
+	if !missing {
+		return nil
+	}
+	return m.Save(s.manifestPath())
 }
 
 func (s *stream) restoreState(seg *segment) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -250,16 +251,21 @@ func (s *stream) part(seg *segment) record.Part {
 // written anew: before the first of them is removed.
 const saveEvery = 3
 
-// listPart adds a segment to the manifest.
+// listPart adds a segment to the manifest. Without a window its parts are on
+// disk only, until it is written whole: in memory they would grow for as long
+// as the session lasts.
 func (s *stream) listPart(seg *segment) error {
-	s.manifest.Parts = append(s.manifest.Parts, s.part(seg))
 	if !s.set.disk {
 		return nil
 	}
-	if s.slid >= saveEvery {
-		return errors.Join(s.saveManifest(), s.compact())
+	part := s.part(seg)
+	if s.set.window > 0 {
+		s.manifest.Parts = append(s.manifest.Parts, part)
+		if s.slid >= saveEvery {
+			return errors.Join(s.saveManifest(), s.compact())
+		}
 	}
-	return record.AppendPart(s.manifestPath(), s.manifest.Parts[len(s.manifest.Parts)-1])
+	return record.AppendPart(s.manifestPath(), part)
 }
 
 // compactEvery is after how many segments the journal forgets those that left
@@ -281,11 +287,29 @@ func (s *stream) saveManifest() error {
 	if !s.set.disk {
 		return nil
 	}
-	if n := len(s.manifest.Parts) - len(s.list); s.set.window > 0 && n > 0 && len(s.list) > 0 {
-		s.manifest.Parts = append([]record.Part(nil), s.manifest.Parts[n:]...)
+	m, err := s.whole()
+	if err != nil {
+		return err
 	}
 	s.slid = 0
-	return s.manifest.Save(s.manifestPath())
+	return m.Save(s.manifestPath())
+}
+
+// whole is the manifest with all its parts.
+func (s *stream) whole() (record.Manifest, error) {
+	if s.set.window > 0 {
+		if n := len(s.manifest.Parts) - len(s.list); n > 0 && len(s.list) > 0 {
+			s.manifest.Parts = slices.Clone(s.manifest.Parts[n:])
+		}
+		return s.manifest, nil
+	}
+	m := s.manifest
+	listed, err := record.Load(s.manifestPath())
+	if err != nil && !errors.Is(err, record.ErrNoManifest) {
+		return m, err
+	}
+	m.Parts = listed.Parts
+	return m, nil
 }
 
 func (s *stream) event(name string, seg *segment) event.Event {
@@ -322,11 +346,15 @@ func (s *stream) finish(final bool) error {
 	if err := s.j.saveHeader(s.head); err != nil {
 		return err
 	}
-	if s.set.disk {
-		s.p.announce(s.done())
-		return nil
+	if !s.set.disk {
+		return s.forget()
 	}
-	return s.forget()
+	m, err := s.whole()
+	if err != nil {
+		return err
+	}
+	s.p.announce(s.done(&m))
+	return nil
 }
 
 // forget removes the folder of a session that left nothing in it.
@@ -338,14 +366,14 @@ func (s *stream) forget() error {
 }
 
 // done is the event of a record that is complete.
-func (s *stream) done() event.Event {
+func (s *stream) done(m *record.Manifest) event.Event {
 	e := s.event(event.RecordDone, nil)
-	parts := s.manifest.Parts
+	parts := m.Parts
 	if len(parts) == 0 {
 		return e
 	}
 	e.File, e.URL = path.Join(s.head.Place.Rel, playlistName), s.paths.uri(playlistName)
-	e.Size, e.Started = s.manifest.Size(), parts[0].Started
+	e.Size, e.Started = m.Size(), parts[0].Started
 	e.FromSeq, e.ToSeq = parts[0].FromSeq, parts[len(parts)-1].ToSeq
 	for _, p := range parts {
 		e.Duration += float64(p.ToDTS-p.FromDTS) / 1000
