@@ -98,3 +98,28 @@ func TestChecksum(t *testing.T) {
 		t.Errorf("%+v", now)
 	}
 }
+
+// TestStopWhileItStarts stops the host when a process has come up and its
+// supervisor does not know yet: it is stopped as well.
+func TestStopWhileItStarts(t *testing.T) {
+	t.Parallel()
+	for range 5 { // it may look at either first
+		r := rig(t, plugintest.ModeJournal)
+		var waits func() int
+		var release func()
+		r.Await("there is a supervisor", func() bool {
+			waits, release = r.Host.Hold("rec")
+			return release != nil
+		})
+		r.Await("the process is up", func() bool { return waits() > 0 })
+		stopped := make(chan struct{})
+		go func() { r.Stop(); close(stopped) }()
+		r.Await("it is asked to stop", func() bool { return r.Host.Stopping() })
+		release()
+		select {
+		case <-stopped:
+		case <-time.After(time.Minute):
+			t.Fatal("the host does not stop")
+		}
+	}
+}

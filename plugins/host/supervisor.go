@@ -185,10 +185,6 @@ func (s *supervisor) bring(c Config) (*process, error) {
 		p.kill(err.Error())
 		return nil, err
 	}
-	s.background.Go(func() {
-		<-p.child.exited
-		s.post(func() { s.doExited(p) })
-	})
 	return p, nil
 }
 
@@ -205,6 +201,11 @@ func (s *supervisor) doStarted(p *process, err error) {
 		s.doStartFailed(err)
 		return
 	}
+	// Not before it is ours to stop: doStop waits for what runs in the background.
+	s.background.Go(func() {
+		<-p.child.exited
+		s.post(func() { s.doExited(p) })
+	})
 	if s.cur != nil {
 		s.old = append(s.old, s.cur)
 	}
