@@ -120,6 +120,8 @@ func TestKeep(t *testing.T) {
 	t.Parallel()
 	h, c := plugintest.NewHost(t), newClock()
 	p := startSpy(t, h, c, map[string]any{"target": "2s", "encrypt": true, "key_rotation": int64(2), "keep_age": "1h"})
+	p.stop() // it would tidy by itself
+	p.done.Wait()
 	keys := func() int {
 		files, err := filepath.Glob(filepath.Join(p.stateDir(), "*", "*", "keys", "*"))
 		if err != nil {

@@ -46,10 +46,31 @@ var _ interface {
 	sdk.Refresher
 } = (*Host)(nil)
 
+// tempDir is gone after the test, and what a killed plugin's own children still
+// write to it, such as an encoder's last picture.
+func tempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "mr-plugin-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		end := time.Now().Add(patience)
+		for err := os.RemoveAll(dir); err != nil; err = os.RemoveAll(dir) {
+			if time.Now().After(end) {
+				t.Errorf("remove the test's folder: %v", err)
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+	return dir
+}
+
 // NewHost makes a host whose folders are gone after the test.
 func NewHost(t testing.TB) *Host {
 	t.Helper()
-	dir := t.TempDir()
+	dir := tempDir(t)
 	h := &Host{
 		t: t, data: dir + "/data", state: dir + "/state",
 		objects: map[string]sdk.Object{}, gauges: map[string]float64{},

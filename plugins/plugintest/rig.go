@@ -36,7 +36,7 @@ type Rig struct {
 // behind the tests of other packages.
 func NewRig(t testing.TB, configs map[string]host.Config, o host.Options) *Rig {
 	t.Helper()
-	dir := t.TempDir()
+	dir := tempDir(t)
 	r := &Rig{t: t, Media: NewServer(t), DataDir: dir + "/data", StateDir: dir + "/state", metrics: map[string]float64{}}
 	for _, d := range []string{r.DataDir, r.StateDir} {
 		if err := os.Mkdir(d, 0o755); err != nil {
