@@ -92,7 +92,8 @@ func readBox(r io.ReaderAt, at, size int64) (box.Header, []byte, error) {
 		return h, nil, box.ErrBroken
 	}
 	body := make([]byte, h.Size-h.Head)
-	if _, err := r.ReadAt(body, at+h.Head); err != nil {
+	// Some readers say EOF with what they read up to their end.
+	if n, err := r.ReadAt(body, at+h.Head); n < len(body) {
 		return h, nil, fmt.Errorf("read box: %w", err)
 	}
 	return h, body, nil

@@ -2,6 +2,7 @@ package fmp4
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ func FuzzScan(f *testing.F) {
 	f.Add(b)
 	f.Add(b[:len(b)-1])
 	f.Add(append(b, 0, 0, 0, 0))
+	f.Add(slices.Concat(b, []byte("\x00\x00\x00\x08free")))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var last int64
 		good, err := scanFragments(bytes.NewReader(b), int64(len(b)), func(f *fragmentAt) error {
