@@ -117,12 +117,14 @@ func (h *Host) Start(p sdk.Plugin, values map[string]any) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	info := p.Info()
-	if err := p.Start(ctx, h); err != nil {
-		h.t.Fatalf("start: %v", err)
-	}
+	// A server grants the prefixes first: a plugin may store objects, of a
+	// stream that a crash left, while it starts.
 	h.mu.Lock()
 	h.started[p] = info
 	h.mu.Unlock()
+	if err := p.Start(ctx, h); err != nil {
+		h.t.Fatalf("start: %v", err)
+	}
 	h.t.Cleanup(func() { h.Stop(p) })
 }
 
