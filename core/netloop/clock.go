@@ -19,9 +19,10 @@ const never = math.MaxInt64
 // a loop to wake, and what is due waits its turn among the loop's sockets.
 // Event-loop goroutine only.
 type clock struct {
-	now func() int64
-	due int64
-	fd  int // of the timer
+	now         func() int64
+	due         int64
+	fd          int // of the timer
+	armed, held bool
 }
 
 func newClock(now func() int64) (*clock, error) {
@@ -32,23 +33,25 @@ func newClock(now func() int64) (*clock, error) {
 	return &clock{now: now, due: never, fd: fd}, nil
 }
 
-// enroll puts the clock on its loop, where it is a connection with context l.
-func (c *clock) enroll(l *loop) error {
+// enroll puts the clock on its loop, where it is a connection with context l,
+// and returns the descriptor that the loop has of it.
+func (c *clock) enroll(l *loop) (int, error) {
 	nc, err := timerConn(c.fd)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	results, err := l.el.Enroll(gnet.NewContext(context.Background(), l), nc)
 	if err != nil {
 		nc.Close()
-		return err
+		return 0, err
 	}
-	if r, ok := <-results; !ok {
-		return errors.New("gnet does not say what became of the timer")
+	r, ok := <-results
+	if !ok {
+		return 0, errors.New("gnet does not say what became of the timer")
 	} else if r.Err != nil {
-		return r.Err
+		return 0, r.Err
 	}
-	return nil
+	return r.Conn.Fd(), nil
 }
 
 // timerConn dresses the timer up as what gnet can enroll: a connection whose
@@ -79,12 +82,36 @@ func (c *clock) set(due int64) {
 		return
 	}
 	c.due = due
+	if !c.held {
+		c.arm()
+	}
+}
+
+func (c *clock) arm() {
 	// Zero would disarm it.
-	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(due-c.now(), 1))}
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(c.due-c.now(), 1))}
 	_ = unix.TimerfdSettime(c.fd, 0, &spec, nil)
+	c.armed = true
 }
 
 // fired notes that the call was served; what is due next is set anew.
-func (c *clock) fired() { c.due = never }
+func (c *clock) fired() { c.due, c.armed = never, false }
+
+// hold keeps the timer off until release: who holds the clock makes its calls.
+func (c *clock) hold() {
+	c.held = true
+	if c.armed {
+		_ = unix.TimerfdSettime(c.fd, 0, &unix.ItimerSpec{}, nil)
+		c.armed = false
+	}
+}
+
+// release has the timer make the calls again.
+func (c *clock) release() {
+	c.held = false
+	if c.due != never {
+		c.arm()
+	}
+}
 
 func (c *clock) close() { unix.Close(c.fd) }

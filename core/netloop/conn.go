@@ -112,6 +112,7 @@ func newConn(e *Engine, p protocol, t ticket) *conn {
 // opened is called when gnet has put the connection on its loop.
 func (c *conn) opened(gc gnet.Conn) gnet.Action {
 	c.opens.Store(true)
+	c.loop.doze.coming.Add(-1)
 	c.gc, c.fd = gc, gc.Fd()
 	c.since = c.loop.now()
 	c.progress = c.since
@@ -142,10 +143,19 @@ func (c *conn) opened(gc gnet.Conn) gnet.Action {
 
 // traffic is called when gnet has read bytes.
 func (c *conn) traffic() gnet.Action {
-	return c.callback(func() {
+	action := c.callback(func() {
 		b, _ := c.gc.Next(-1)
 		c.taken(b)
 	})
+	if l := c.loop; action == gnet.None && l.ticking.Load() && !l.gathering.on {
+		c.inCallback = true
+		l.dozeOff(c)
+		c.inCallback = false
+		if c.dead {
+			return gnet.Close
+		}
+	}
+	return action
 }
 
 // taken takes what was read from the socket.

@@ -178,6 +178,7 @@ func (e *Engine) OnTraffic(gc gnet.Conn) gnet.Action {
 	case *loop:
 		_, _ = gc.Discard(-1)
 		c.run(c.onClock)
+		c.dozeOff(nil)
 	default:
 		_, _ = gc.Discard(-1)
 	}
@@ -208,6 +209,7 @@ func (e *Engine) least() *loop {
 func (e *Engine) enroll(nc net.Conn, c *conn) {
 	l := e.least()
 	l.load.Add(1)
+	l.doze.coming.Add(1)
 	c.loop = l
 	results, err := l.el.Enroll(gnet.NewContext(context.Background(), c), nc)
 	if err != nil {
@@ -229,6 +231,7 @@ var errNotOpened = errors.New("the event loop did not take it")
 
 func (e *Engine) enrollFailed(c *conn, err error) {
 	c.loop.load.Add(-1)
+	c.loop.doze.coming.Add(-1)
 	e.gate.leave(c.ticket)
 	e.totals.closed(c.protocol, causeServer)
 	e.log.Warn("connection was not taken", "remote_addr", c.peer.String(), "reason", err.Error())

@@ -27,6 +27,7 @@ type loop struct {
 	objects   objects
 	wheel     wheel
 	clock     *clock
+	doze      doze
 	drain     *drain
 	fanout    fanout
 	window    window
@@ -76,9 +77,13 @@ func newLoop(e *Engine, index int, el gnet.EventLoop) (*loop, error) {
 		l.clock.close()
 		return nil, fmt.Errorf("create drain epoll: %w", err)
 	}
-	if err = l.clock.enroll(l); err != nil {
+	fd, err := l.clock.enroll(l)
+	if err != nil {
 		l.close()
 		return nil, fmt.Errorf("enroll clock: %w", err)
+	}
+	if l.doze.epoll, err = epollOf(fd); err != nil {
+		e.log.Debug("loop does not doze between the slots of a merge window", "reason", err.Error())
 	}
 	return l, nil
 }
@@ -99,6 +104,7 @@ type task struct {
 
 // Run is gnet's.
 func (t *task) Run(context.Context) error {
+	t.loop.doze.coming.Add(-1)
 	t.loop.run(t.f)
 	return nil
 }
@@ -114,7 +120,10 @@ func (l *loop) run(f func()) {
 // run it in the same round, and a loop that posts to itself starves its I/O.
 func (l *loop) post(f func()) { l.postTask(&task{l, f}) }
 
-func (l *loop) postTask(t *task) { _ = l.el.Execute(context.Background(), t) }
+func (l *loop) postTask(t *task) {
+	l.doze.coming.Add(1)
+	_ = l.el.Execute(context.Background(), t) // fails when the engine is closed only
+}
 
 // guard runs f for c. A panic ends that connection and nothing else.
 func (l *loop) guard(c *conn, f func()) {

@@ -1,0 +1,2 @@
+// That there is assembly lets Go code declare functions without a body, here
+// runtime.goyield.
