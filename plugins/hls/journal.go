@@ -31,6 +31,7 @@ type journal struct {
 	dir      string
 	segments *os.File
 	open     *os.File
+	past     past
 }
 
 // header is stream.json.
@@ -287,7 +288,7 @@ func addLine(f *os.File, v any) error {
 }
 
 func (j *journal) close() error {
-	var err error
+	err := j.past.close()
 	for _, f := range []*os.File{j.segments, j.open} {
 		if f != nil {
 			err = errors.Join(err, f.Close())
