@@ -179,7 +179,7 @@ func FuzzHeader(f *testing.F) {
 			r.Header.Set(name, v)
 		}
 		r.Header.Set(HeaderBlocking, "1")
-		if err := s.receive("p", path, r); err != nil {
+		if _, err := s.receive("p", path, r); err != nil {
 			if used := s.Used()["p"]; used != before {
 				t.Errorf("%d bytes used after %v, %d before", used, err, before)
 			}

@@ -210,8 +210,8 @@ func TestPlaylistWrittenAnew(t *testing.T) {
 // nor does what is sent of it for a segment.
 func TestFlat(t *testing.T) {
 	const first, all = 1000, 20_000
-	for name, values := range map[string]map[string]any{"ts": {}, "fmp4": {"format": "fmp4"}, "low": {"low_latency": true, "part": "500ms"}} {
-		values["target"] = "1s"
+	for name, values := range map[string]map[string]any{"ts": {}, "low": {"format": "fmp4", "low_latency": true, "part": "500ms"}} {
+		values["target"], values["checksum"] = "1s", false
 		h := &growHost{nullHost: nullHost{dir: t.TempDir()}}
 		s := openAt(t, h, values)
 		n := 0
