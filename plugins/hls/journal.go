@@ -26,7 +26,8 @@ import (
 //	lock            keeps it to one writer
 //	keys/           AES keys
 //
-// A line that a crash cut short does not count.
+// and, without a name, the lines of the playlist's past. A line that a crash cut
+// short does not count.
 type journal struct {
 	dir      string
 	segments *os.File

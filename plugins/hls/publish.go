@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -96,6 +97,9 @@ func (s *stream) send(o sdk.Object, p *playlist.Playlist) (stored bool, err erro
 		if now.tag, err = s.p.grow(o, last.tag, int64(len(last.head))+last.lines); err == nil {
 			s.sent = now
 			return true, nil
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			return s.p.stored(o.Path, err), nil // all of it would take longer still
 		}
 		s.log.Debug("cannot add to the playlist; all of it is sent", "err", err)
 	}
