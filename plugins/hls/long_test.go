@@ -317,6 +317,28 @@ func TestPlaylistLost(t *testing.T) {
 	}
 }
 
+// There are delta updates of a playlist of all segments, which leave out what is
+// not in memory any more, and where the target became longer too.
+func TestDeltaOfAll(t *testing.T) {
+	t.Parallel()
+	h, c := plugintest.NewHost(t), newClock()
+	p := start(t, h, c, map[string]any{"target": "1s", "low_latency": true, "part": "500ms", "format": "fmp4"})
+	s := small(t, h, p, plugintest.GOPs(12, 0, 50))
+	for i := range int64(60) {
+		gop := plugintest.GOPs(1, 12_000+i*1000, 50)
+		if i > 20 && i < 30 && i%2 == 1 { // segments of 2 s
+			gop[0].Flags &^= media.Keyframe
+		}
+		s.FeedFrames(gop...)
+		o, ok := h.Object("hls/live/cam/index.m3u8")
+		if !ok || o.Delta == nil {
+			t.Fatalf("no delta update after %d s", 13+i)
+		}
+		checkDelta(t, string(o.Delta), string(o.Body))
+	}
+	s.End()
+}
+
 // BenchmarkLong is a second of a stream that has run for a day and longer: a
 // segment, and with low latency five parts.
 func BenchmarkLong(b *testing.B) {

@@ -76,11 +76,6 @@ func (p *past) close() error {
 	return err
 }
 
-// deltaTargets is how many target durations stay in memory for delta updates,
-// which list what is younger than six of the playlist's: that is at most twice
-// what is set, as segments are, and rounded.
-const deltaTargets = 14
-
 // settle puts by what a playlist of all segments lists first: all but the newest
 // and, with low latency, what has parts or may be in a delta update.
 func (s *stream) settle() error {
@@ -89,7 +84,9 @@ func (s *stream) settle() error {
 	}
 	stay := time.Duration(0)
 	if s.set.part > 0 {
-		stay = deltaTargets * s.set.target
+		// A delta update lists what is younger than six target durations of the
+		// playlist, which may become twice what is set, as segments may.
+		stay = 7 * max(2*s.set.target, time.Duration(s.target)*time.Second)
 	}
 	first := len(s.list) - 1
 	stay -= s.list[first].Duration
