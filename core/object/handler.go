@@ -16,9 +16,11 @@ const Prefix = "/objects/"
 // /objects/PATH, and PATCH of /objects/FOLDER/, which has all below it stay for
 // the time of HeaderTTL from now, and answers their paths, one a line (see
 // [Store.Refresh]). It belongs on a private listener. A PUT answers 201 for a new
-// object, 204 for one that took another's place, 400 for one that cannot be,
-// 403 outside of what was granted, 409 if a part is not there, and 507 if it
-// does not fit (ErrFull).
+// object, 204 for one that took another's place, both with its ETag, 400 for one
+// that cannot be, 403 outside of what was granted, 409 if a part is not there,
+// and 507 if it does not fit (ErrFull). A PATCH of /objects/PATH with that ETag
+// as If-Match is a PUT of what comes behind the first bytes (HeaderKeep) of the
+// object that is there; 412 if that is another.
 type Handler struct {
 	Store  *Store
 	Logger *slog.Logger
@@ -45,6 +47,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodDelete:
 		h.delete(w, owner, path)
 	case http.MethodPatch:
+		if r.Header.Get("If-Match") != "" {
+			h.put(w, r, owner, path)
+			return
+		}
 		h.refresh(w, r, owner, path)
 	case http.MethodGet, http.MethodHead:
 		h.Store.Serve(w, r, path)
@@ -56,7 +62,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) put(w http.ResponseWriter, r *http.Request, owner, path string) {
 	had := h.Store.Get(path) != nil
-	err := h.Store.receive(owner, path, r)
+	o, err := h.Store.receive(owner, path, r)
+	if err == nil {
+		w.Header().Set("ETag", o.Full.ETag)
+	}
 	switch {
 	case err == nil && had:
 		w.WriteHeader(http.StatusNoContent)
@@ -81,6 +90,8 @@ func statusOf(err error) int {
 		return http.StatusForbidden
 	case errors.Is(err, ErrPart):
 		return http.StatusConflict
+	case errors.Is(err, ErrChanged):
+		return http.StatusPreconditionFailed
 	}
 	return http.StatusBadRequest
 }
@@ -118,31 +129,34 @@ func (h *Handler) refresh(w http.ResponseWriter, r *http.Request, owner, folder 
 	}
 }
 
-// receive stores what a PUT request carries.
-func (s *Store) receive(owner, path string, r *http.Request) error {
+// receive stores what a PUT or PATCH request carries.
+func (s *Store) receive(owner, path string, r *http.Request) (*Object, error) {
 	p, delta, err := parseHeader(r.Header)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.Path = path
+	if r.Method == http.MethodPatch {
+		p.After = r.Header.Get("If-Match")
+	}
 	if err := p.check(); err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.allowed(owner, path, p.Hint); err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.fits(owner, r.ContentLength); err != nil {
-		return err
+		return nil, err
 	}
 	blocks, size, err := s.read(owner, r.Body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if delta >= 0 {
 		whole := &Content{Blocks: blocks, Size: size}
 		if delta > size {
 			s.unreserve(owner, size)
-			return headerError(HeaderDelta, r.Header.Get(HeaderDelta))
+			return nil, headerError(HeaderDelta, r.Header.Get(HeaderDelta))
 		}
 		blocks, p.Delta = whole.cut(size - delta)
 		s.unreserve(owner, delta) // an object's delta is charged with it

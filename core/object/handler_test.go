@@ -50,6 +50,7 @@ var headerCases = []struct {
 	{"parts and a body", []string{HeaderParts, "hls/part"}, 400},
 	{"parts out of place", []string{HeaderParts, "../x"}, 400},
 	{"parts", []string{HeaderParts, "hls/part,hls%2Fpart", HeaderDelta, "6"}, 201},
+	{"keep", []string{HeaderKeep, "1"}, 400},
 	{"absent part", []string{HeaderParts, "hls/absent", HeaderDelta, "6"}, 409},
 }
 
@@ -168,9 +169,10 @@ func FuzzHeader(f *testing.F) {
 		for i := 0; i < len(c.header); i += 2 {
 			all[c.header[i]] = c.header[i+1]
 		}
-		f.Add(all[HeaderTTL], all[HeaderMSN], all[HeaderDelta], all[HeaderParts], all[HeaderHint], "hls/a", "body")
+		f.Add(all[HeaderTTL], all[HeaderMSN], all[HeaderDelta], all[HeaderParts], all[HeaderHint], all[HeaderKeep], "hls/a", "body")
 	}
-	f.Fuzz(func(t *testing.T, ttl, msn, delta, parts, hint, path, body string) {
+	f.Add("", "", "", "", "", "1", "hls/part", "body")
+	f.Fuzz(func(t *testing.T, ttl, msn, delta, parts, hint, keep, path, body string) {
 		s, _ := newStore(t, 1<<20)
 		put(t, s, Put{Path: "hls/part", Body: []byte("xy")})
 		before := s.Used()["p"]
@@ -179,7 +181,12 @@ func FuzzHeader(f *testing.F) {
 			r.Header.Set(name, v)
 		}
 		r.Header.Set(HeaderBlocking, "1")
-		if err := s.receive("p", path, r); err != nil {
+		if keep != "" {
+			r.Method = "PATCH"
+			r.Header.Set(HeaderKeep, keep)
+			r.Header.Set("If-Match", s.Get("hls/part").Full.ETag)
+		}
+		if _, err := s.receive("p", path, r); err != nil {
 			if used := s.Used()["p"]; used != before {
 				t.Errorf("%d bytes used after %v, %d before", used, err, before)
 			}

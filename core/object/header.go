@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The fields of a PUT request beside Content-Type and Cache-Control, which are
+// The fields of a PUT or PATCH request beside Content-Type and Cache-Control, which are
 // those of the object.
 const (
 	// HeaderTTL is a duration as Go writes it, such as "90s"; absent or "0s":
@@ -28,6 +28,9 @@ const (
 	// HeaderDelta is a number of bytes: so many at the end of the request's
 	// body are not the object, but what ?_HLS_skip=YES gets in its place.
 	HeaderDelta = "Millrace-Delta"
+	// HeaderKeep is how many bytes of the object that If-Match names stay
+	// before the body of a PATCH request.
+	HeaderKeep = "Millrace-Keep"
 	// HeaderHint is the percent-encoded path of the object that comes next.
 	HeaderHint = "Millrace-Hint"
 )
@@ -49,7 +52,7 @@ func parseHeader(h http.Header) (p Put, delta int64, err error) {
 	default:
 		return p, delta, headerError(HeaderBlocking, v)
 	}
-	for name, to := range map[string]*int64{HeaderMSN: &p.MSN, HeaderPart: &p.Part, HeaderDelta: &delta} {
+	for name, to := range map[string]*int64{HeaderMSN: &p.MSN, HeaderPart: &p.Part, HeaderKeep: &p.Keep, HeaderDelta: &delta} {
 		if v := h.Get(name); v != "" {
 			n, err := strconv.ParseUint(v, 10, 53)
 			if err != nil {

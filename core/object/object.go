@@ -26,6 +26,10 @@ type Put struct {
 	// Parts are paths of stored objects whose bytes, in order, are the body,
 	// in place of Body. They are shared, not copied, and may go on their own.
 	Parts []string
+	// After is the ETag that the object at Path has to have still: Body comes
+	// behind its first Keep bytes. "": Body is all.
+	After string
+	Keep  int64
 	// Blocking has requests with _HLS_msn wait for a playlist that holds what
 	// they ask for. What an HLS playlist holds is read from Body; MSN and Part
 	// say it for any other body: all segments before number MSN, and Part
@@ -38,6 +42,8 @@ type Put struct {
 	Hint string
 
 	blocks [][]byte // the body, in pieces
+	on     *Object  // nil: it does not grow from one
+	stay   []*blob  // of on, before blocks
 }
 
 // Object is a stored resource. It is immutable but for what the store keeps
@@ -75,7 +81,10 @@ type blob struct {
 	sum    [sha256.Size]byte
 	owner  *owner
 	refs   int
-	at     *position // nil: it was not read as a playlist
+	// at is how far a playlist goes at the blob's end, behind before and what
+	// that is behind; nil: it was not read as one, or does not end with a line.
+	at     *position
+	before *blob
 }
 
 // object makes the object that p describes, of the bytes of others if blobs
@@ -96,7 +105,7 @@ func (p Put) object(now time.Time, blobs []*blob) (*Object, error) {
 		o.CacheControl = "no-cache"
 	}
 	if blobs == nil {
-		o.blobs = []*blob{newBlob(p.blocks)}
+		o.blobs = append(p.stay, p.blob(p.blocks, last(p.stay)))
 	}
 	o.Full = contentOf(o.blobs)
 	if p.Delta != nil {
@@ -111,18 +120,17 @@ func (p Put) object(now time.Time, blobs []*blob) (*Object, error) {
 	return o, nil
 }
 
-// position reads how far the playlist goes, once for all objects that are the
-// same bytes: of a session of hours they are many.
+// position is how far the playlist goes: of a session of hours, only what is
+// new was read for it.
 func (o *Object) position() position {
-	b := o.blobs[0]
-	if len(o.blobs) > 1 {
-		return positionOf(o.Full.Blocks)
+	var before *blob
+	for _, b := range o.blobs {
+		if b.before != before || b.at == nil {
+			return positionOf(o.Full.Blocks)
+		}
+		before = b
 	}
-	if b.at == nil {
-		at := positionOf(o.Full.Blocks)
-		b.at = &at
-	}
-	return *b.at
+	return *before.at
 }
 
 func (p Put) ttl() time.Duration {
@@ -140,12 +148,25 @@ func (p Put) check() error {
 		return fmt.Errorf("hint %q: %w", p.Hint, ErrInvalid)
 	case len(p.Parts) > 0 && len(p.blocks) > 0:
 		return fmt.Errorf("both a body and parts: %w", ErrInvalid)
+	case p.Keep != 0 && p.After == "":
+		return fmt.Errorf("nothing to keep bytes of: %w", ErrInvalid)
 	case p.TTL < 0 || p.MSN < 0 || p.Part < 0:
 		return fmt.Errorf("negative number: %w", ErrInvalid)
 	case !validField(p.ContentType) || !validField(p.CacheControl):
 		return fmt.Errorf("control character in a header: %w", ErrInvalid)
 	}
 	return nil
+}
+
+// blob makes a piece of the body, which stands behind another first, nil for
+// none.
+func (p Put) blob(blocks [][]byte, before *blob) *blob {
+	b := newBlob(blocks)
+	b.before = before
+	if p.Blocking {
+		b.at = positionBehind(before, blocks)
+	}
+	return b
 }
 
 func newBlob(blocks [][]byte) *blob {

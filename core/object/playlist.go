@@ -26,13 +26,38 @@ type position struct {
 func positionOf(blocks [][]byte) position {
 	var p position
 	text := bytes.Join(blocks, nil)
-	if !bytes.HasPrefix(text, []byte("#EXTM3U")) {
-		return p
+	if isPlaylist(text) {
+		p.lines(text)
 	}
+	return p
+}
+
+func isPlaylist(text []byte) bool { return bytes.HasPrefix(text, []byte("#EXTM3U")) }
+
+// positionBehind reads on where a blob ends, nil: from the start. It returns nil
+// for what is no playlist, or does not end with a line.
+func positionBehind(before *blob, blocks [][]byte) *position {
+	var p position
+	switch {
+	case len(blocks) == 0 || before == nil && !isPlaylist(blocks[0]):
+		return nil
+	case before != nil && before.at == nil:
+		return nil
+	case before != nil:
+		p = *before.at
+	}
+	text := bytes.Join(blocks, nil)
+	if !bytes.HasSuffix(text, []byte("\n")) {
+		return nil
+	}
+	p.lines(text)
+	return &p
+}
+
+func (p *position) lines(text []byte) {
 	for line := range bytes.Lines(text) {
 		p.line(bytes.TrimSpace(line))
 	}
-	return p
 }
 
 func (p *position) line(line []byte) {

@@ -25,6 +25,9 @@ var (
 	ErrPart = errors.New("no such part")
 	// ErrInvalid says that an object cannot be as it is described.
 	ErrInvalid = errors.New("invalid object")
+	// ErrChanged says that the object that one is to grow from is not there
+	// any more.
+	ErrChanged = errors.New("the object is another now")
 )
 
 const (
@@ -90,40 +93,62 @@ func (s *Store) Put(owner string, p Put) error {
 	if err := s.reserve(owner, size); err != nil {
 		return err
 	}
-	return s.put(owner, p, size)
+	_, err := s.put(owner, p, size)
+	return err
 }
 
 // put stores an object for whose body reserved bytes were taken already; they
 // are given back if it fails.
-func (s *Store) put(name string, p Put, reserved int64) error {
-	changed, err := s.putLocked(name, p, reserved)
+func (s *Store) put(name string, p Put, reserved int64) (*Object, error) {
+	o, changed, err := s.putGrown(name, p, reserved)
 	if err != nil {
-		s.unreserve(name, reserved)
-		return fmt.Errorf("put object: %w", err)
+		return nil, fmt.Errorf("put object: %w", err)
 	}
 	s.tell(changed)
-	return nil
+	return o, nil
 }
 
-func (s *Store) putLocked(name string, p Put, reserved int64) (changed []string, err error) {
-	o, err := p.object(s.now(), nil) // hashes, which takes time, before the lock
+// putGrown is put, without telling of it.
+func (s *Store) putGrown(name string, p Put, reserved int64) (o *Object, changed []string, err error) {
+	if p.After != "" {
+		var copied int64
+		copied, err = s.graft(name, &p)
+		reserved += copied
+	}
+	if err == nil {
+		o, changed, err = s.putLocked(name, p, reserved)
+	}
 	if err != nil {
-		return nil, err
+		s.unreserve(name, reserved)
+	}
+	return o, changed, err
+}
+
+func (s *Store) putLocked(name string, p Put, reserved int64) (o *Object, changed []string, err error) {
+	if o, err = p.object(s.now(), nil); err != nil { // hashes, which takes time, before the lock
+		return nil, nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	owner := s.owners[name]
 	if err := owner.allows(p.Path, p.Hint); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if p.on != nil && s.objects[p.Path] != p.on {
+		return nil, nil, ErrChanged // and the blobs that stay may be nobody's
+	}
+	size := reserved
+	if p.on != nil {
+		size = o.Full.Size
 	}
 	if len(p.Parts) > 0 {
 		if o, err = s.join(p); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	extra := overhead + int64(len(p.Path)) + int64(len(p.Delta))
-	if owner.max < reserved+extra {
-		return nil, ErrFull
+	if owner.max < size+extra {
+		return nil, nil, ErrFull
 	}
 	o.owner, o.extra = owner, extra
 	for _, b := range o.blobs {
@@ -142,7 +167,7 @@ func (s *Store) putLocked(name string, p Put, reserved int64) (changed []string,
 	if o.Hint != "" {
 		s.hints[o.Hint] = p.Path
 	}
-	return append(changed, s.shrink(owner, o)...), nil
+	return o, append(changed, s.shrink(owner, o)...), nil
 }
 
 // join makes an object of the bytes of others.

@@ -39,7 +39,11 @@ func (h nullHost) OpenRecord(_ context.Context, r sdk.RecordRequest) (sdk.Record
 // open begins a stream at a host that keeps nothing.
 func open(tb testing.TB, values map[string]any) sdk.Stream {
 	tb.Helper()
-	h := nullHost{dir: tb.TempDir()}
+	return openAt(tb, nullHost{dir: tb.TempDir()}, values)
+}
+
+func openAt(tb testing.TB, h sdk.Host, values map[string]any) sdk.Stream {
+	tb.Helper()
 	for _, d := range []string{h.DataDir() + "/hls/live/cam/s", h.StateDir()} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			tb.Fatal(err)

@@ -26,11 +26,13 @@ import (
 //	lock            keeps it to one writer
 //	keys/           AES keys
 //
-// A line that a crash cut short does not count.
+// and, without a name, the lines of the playlist's past. A line that a crash cut
+// short does not count.
 type journal struct {
 	dir      string
 	segments *os.File
 	open     *os.File
+	past     past
 }
 
 // header is stream.json.
@@ -287,7 +289,7 @@ func addLine(f *os.File, v any) error {
 }
 
 func (j *journal) close() error {
-	var err error
+	err := j.past.close()
 	for _, f := range []*os.File{j.segments, j.open} {
 		if f != nil {
 			err = errors.Join(err, f.Close())

@@ -190,6 +190,9 @@ func (s *stream) restore(old *saved) error {
 			s.drop()
 		}
 	}
+	if err := s.settle(); err != nil {
+		return err
+	}
 	return s.reopen(old.chunks)
 }
 

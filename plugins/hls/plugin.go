@@ -260,12 +260,37 @@ const hostTimeout = 5 * time.Second
 func (p *Plugin) put(o sdk.Object) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), hostTimeout)
 	defer cancel()
-	if err := p.host.PutObject(ctx, o); err != nil {
-		p.log.Warn("cannot store an object", "path", o.Path, "err", err)
-		p.host.Count("objects_refused_total", 1)
-		return false
+	return p.stored(o.Path, p.host.PutObject(ctx, o))
+}
+
+// putTagged is put for what may grow: with the tag that grow wants, "" if it
+// cannot.
+func (p *Plugin) putTagged(o sdk.Object) (tag string, stored bool) {
+	host, ok := p.host.(sdk.Grower)
+	if !ok {
+		return "", p.put(o)
 	}
-	return true
+	ctx, cancel := context.WithTimeout(context.Background(), hostTimeout)
+	defer cancel()
+	tag, err := host.GrowObject(ctx, o, "", 0)
+	return tag, p.stored(o.Path, err)
+}
+
+// grow stores an object whose body comes behind what stays of the one that has
+// a tag, and returns the tag of the new one.
+func (p *Plugin) grow(o sdk.Object, tag string, keep int64) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), hostTimeout)
+	defer cancel()
+	return p.host.(sdk.Grower).GrowObject(ctx, o, tag, keep) // the tag is from it
+}
+
+// stored reports whether the host took an object, and tells the operator if not.
+func (p *Plugin) stored(path string, err error) bool {
+	if err != nil {
+		p.log.Warn("cannot store an object", "path", path, "err", err)
+		p.host.Count("objects_refused_total", 1)
+	}
+	return err == nil
 }
 
 func (p *Plugin) deleteObject(path string) {

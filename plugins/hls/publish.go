@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,10 +27,7 @@ const (
 func (s *stream) playlist(ended bool) *playlist.Playlist {
 	p := &playlist.Playlist{
 		Target: s.target, Event: s.set.window == 0, Ended: ended, Breaks: s.breaks,
-		Segments: s.list, PartTarget: s.partTarget,
-	}
-	if s.set.window == 0 {
-		p.Text = s.listed()
+		Text: s.j.past.text, Segments: s.list, PartTarget: s.partTarget,
 	}
 	if s.set.part == 0 {
 		p.PartTarget = 0
@@ -47,28 +45,18 @@ func (s *stream) playlist(ended bool) *playlist.Playlist {
 	return p
 }
 
-// listed is how the segments are written whose parts are listed no more.
-func (s *stream) listed() *playlist.Text {
-	for n := s.text.Len(); n < len(s.list) && s.list[n].Parts == nil; n++ {
-		s.text.Add(&s.list[n])
-	}
-	return &s.text
-}
-
 // publish stores the playlist under its two names, or, if a session that began
 // later has that of the newest, under its own.
-func (s *stream) publish(ended bool) {
+func (s *stream) publish(ended bool) error {
 	p := s.playlist(ended)
-	if len(p.Segments) == 0 && (p.Open == nil || len(p.Open.Parts) == 0) {
-		return
+	if p.Len() == 0 && (p.Open == nil || len(p.Open.Parts) == 0) {
+		return nil
 	}
-	alias := s.paths.base + "/" + playlistName
+	own, alias := s.paths.object(playlistName), s.paths.base+"/"+playlistName
 	o := sdk.Object{
 		Path: alias, ContentType: playlistType, CacheControl: "no-cache", TTL: playlistTTL,
-		Body: p.Append(make([]byte, 0, s.rendered+s.rendered/16+512)), Blocking: s.set.part > 0,
-		Hint: strings.TrimPrefix(p.Hint, "/"),
+		Blocking: s.set.part > 0, Hint: strings.TrimPrefix(p.Hint, "/"),
 	}
-	s.rendered = len(o.Body)
 	o.MSN, o.Part = s.reached(p)
 	if ended {
 		o.TTL = s.endTTL()
@@ -77,14 +65,66 @@ func (s *stream) publish(ended bool) {
 		o.Delta = d
 	}
 	if s.older {
-		o.Path = s.paths.object(playlistName)
-		s.p.put(o)
-		return
+		o.Path = own
 	}
-	if s.p.put(o) {
-		o.Path, o.Body, o.Parts = s.paths.object(playlistName), nil, []string{alias}
+	stored, err := s.send(o, p)
+	if stored && !s.older {
+		o.Path, o.Parts = own, []string{alias}
 		s.p.put(o)
 	}
+	return err
+}
+
+// sent is what the host has of the playlist.
+type sent struct {
+	path, tag string // tag: see [sdk.Grower]; "": nothing is known
+	head      string
+	lines     int64 // of past, in bytes
+}
+
+// send stores the playlist at o's path: what is new of it, if the rest is there.
+// Sent whole for each segment, a playlist of all of them would cost more than
+// the media after some hours.
+func (s *stream) send(o sdk.Object, p *playlist.Playlist) (stored bool, err error) {
+	last, now := s.sent, sent{path: o.Path, head: string(p.AppendHead(nil)), lines: p.Text.Size()}
+	s.sent = sent{}
+	if last.tag != "" && last.path == now.path && last.head == now.head {
+		lines, err := s.j.past.lines(nil, last.lines)
+		if err != nil {
+			return false, err
+		}
+		o.Body = p.AppendTail(lines)
+		if now.tag, err = s.p.grow(o, last.tag, int64(len(last.head))+last.lines); err == nil {
+			s.sent = now
+			return true, nil
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			return s.p.stored(o.Path, err), nil // all of it would take longer still
+		}
+		s.log.Debug("cannot add to the playlist; all of it is sent", "err", err)
+	}
+	if o.Body, err = s.render(p); err != nil {
+		return false, err
+	}
+	if s.set.window > 0 {
+		return s.p.put(o), nil
+	}
+	now.tag, stored = s.p.putTagged(o)
+	s.sent = now
+	return stored, nil
+}
+
+// render is the whole text of a playlist.
+func (s *stream) render(p *playlist.Playlist) ([]byte, error) {
+	size := max(s.rendered, int(p.Text.Size()))
+	b := p.AppendHead(make([]byte, 0, size+size/16+512))
+	b, err := s.j.past.lines(b, 0)
+	if err != nil {
+		return nil, err
+	}
+	b = p.AppendTail(b)
+	s.rendered = len(b)
+	return b, nil
 }
 
 // endTTL is how long the last playlist stays as an object: no longer than what
@@ -237,7 +277,7 @@ func (s *stream) writePlaylist(ended bool) error {
 		return nil
 	}
 	p := s.playlist(ended)
-	p.PartTarget, p.Text = 0, nil // parts are in memory only
+	p.PartTarget = 0 // parts are in memory only
 	var err error
 	if added, failed := s.addToPlaylist(p); !added {
 		err = s.rewritePlaylist(p)
@@ -261,34 +301,34 @@ type written struct {
 }
 
 // addToPlaylist adds the newest segment to the playlist on disk, if all else in
-// it stays: written whole each time, a playlist of all segments would cost more
-// than the media after some hours.
+// it stays; see send.
 func (s *stream) addToPlaylist(p *playlist.Playlist) (added bool, err error) {
-	n := len(p.Segments)
-	if s.set.window > 0 || p.Ended || s.written.text.Len() != n-1 || s.written.head != string(p.AppendHead(nil)) {
+	if s.set.window > 0 || p.Ended || s.written.text.Len() != p.Len()-1 || s.written.head != string(p.AppendHead(nil)) {
 		return false, nil
 	}
-	err = record.AppendLines(s.playlistPath(), s.written.text.Add(&p.Segments[n-1]))
-	s.written.text.Forget()
+	err = record.AppendLines(s.playlistPath(), s.written.text.Add(&p.Segments[len(p.Segments)-1]))
 	return !errors.Is(err, fs.ErrNotExist), err
 }
 
 func (s *stream) rewritePlaylist(p *playlist.Playlist) error {
 	s.written = written{}
-	for i := range p.Segments {
-		s.written.text.Add(&p.Segments[i])
+	b, err := s.render(p)
+	if err != nil {
+		return err
 	}
-	p.Text = &s.written.text
 	write := record.Replace
 	if p.Ended {
 		write = record.WriteFile
 	}
-	err := write(s.playlistPath(), p.Append(nil))
-	if err == nil {
-		s.written.head = string(p.AppendHead(nil))
+	if err := write(s.playlistPath(), b); err != nil || s.set.window > 0 {
+		return err
 	}
-	s.written.text.Forget()
-	return err
+	text := p.Text
+	for i := range p.Segments {
+		text.Add(&p.Segments[i])
+	}
+	s.written = written{head: string(p.AppendHead(nil)), text: text}
+	return nil
 }
 
 func (s *stream) playlistPath() string { return filepath.Join(s.paths.dir, playlistName) }

@@ -106,7 +106,9 @@ func (s *stream) flush(next time.Duration, seq uint64, last bool) error {
 		line.Piece = c.pieces[n-1]
 	}
 	if line.Part != nil && !last {
-		s.publish(false)
+		if err := s.publish(false); err != nil {
+			return err
+		}
 	}
 	if err := c.file.write(pieces); err != nil {
 		return err
@@ -221,7 +223,9 @@ func (s *stream) complete(c *openSegment) error {
 		})
 	}
 	s.slide()
-	s.publish(false)
+	if err := errors.Join(s.settle(), s.publish(false)); err != nil {
+		return err
+	}
 	line := c.segment
 	line.Parts = nil
 	if err := s.j.addSegment(&line); err != nil {
@@ -335,8 +339,7 @@ func (s *stream) finish(final bool) error {
 	if len(s.list) == 0 {
 		return errors.Join(s.j.saveHeader(s.head), s.forget())
 	}
-	s.publish(true)
-	if err := s.writePlaylist(true); err != nil {
+	if err := errors.Join(s.publish(true), s.writePlaylist(true)); err != nil {
 		return err
 	}
 	s.manifest.Ended, s.manifest.Complete, s.manifest.Final = s.p.now(), true, final

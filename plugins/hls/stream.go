@@ -48,8 +48,8 @@ type stream struct {
 	closed   bool
 	stalled  bool // the leading track does not go on
 
-	list       []playlist.Segment // what is listed and complete
-	text       playlist.Text      // of the first of list, if none leaves it
+	list       []playlist.Segment // what is listed and complete, but what is past
+	sent       sent               // of the playlist as an object
 	written    written            // of the playlist on disk
 	number     int64              // of the next segment
 	breaks     int64              // discontinuities before list

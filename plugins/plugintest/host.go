@@ -32,6 +32,8 @@ type Host struct {
 	decide    func(event.Event) (place.Verdict, error)
 	announced []event.Event
 	objects   map[string]sdk.Object
+	tags      map[string]string // of objects that may grow
+	grown     int
 	gauges    map[string]float64
 	kicked    []string
 	streams   map[string]*Stream // by session
@@ -44,6 +46,7 @@ type Host struct {
 var _ interface {
 	sdk.Host
 	sdk.Refresher
+	sdk.Grower
 } = (*Host)(nil)
 
 // tempDir is gone after the test, and what a killed plugin's own children still
@@ -73,7 +76,7 @@ func NewHost(t testing.TB) *Host {
 	dir := tempDir(t)
 	h := &Host{
 		t: t, data: dir + "/data", state: dir + "/state",
-		objects: map[string]sdk.Object{}, gauges: map[string]float64{},
+		objects: map[string]sdk.Object{}, tags: map[string]string{}, gauges: map[string]float64{},
 		streams: map[string]*Stream{}, started: map[sdk.Plugin]sdk.Info{},
 	}
 	for _, d := range []string{h.data, h.state} {
@@ -216,6 +219,32 @@ func (h *Host) Announced(names ...string) []event.Event {
 func (h *Host) PutObject(_ context.Context, o sdk.Object) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.put(o)
+}
+
+// GrowObject stores an object that begins with a part of the one before.
+func (h *Host) GrowObject(_ context.Context, o sdk.Object, tag string, keep int64) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if tag != "" {
+		before := h.objects[o.Path].Body
+		if h.tags[o.Path] != tag {
+			return "", fmt.Errorf("grow object %s: %w", o.Path, sdk.ErrObjectChanged)
+		}
+		if keep > int64(len(before)) || o.Parts != nil {
+			return "", fmt.Errorf("grow object %s: %d of %d bytes cannot stay", o.Path, keep, len(before))
+		}
+		o.Body = slices.Concat(before[:keep], o.Body)
+	}
+	if err := h.put(o); err != nil {
+		return "", err
+	}
+	h.grown++
+	h.tags[o.Path] = fmt.Sprintf("%q", fmt.Sprint(h.grown))
+	return h.tags[o.Path], nil
+}
+
+func (h *Host) put(o sdk.Object) error {
 	if h.failPut != nil {
 		return h.failPut
 	}
@@ -234,6 +263,7 @@ func (h *Host) PutObject(_ context.Context, o sdk.Object) error {
 		}
 	}
 	h.objects[o.Path] = o
+	delete(h.tags, o.Path)
 	return nil
 }
 
@@ -270,6 +300,7 @@ func (h *Host) DeleteObject(_ context.Context, path string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.objects, path)
+	delete(h.tags, path)
 	return nil
 }
 

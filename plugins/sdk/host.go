@@ -100,6 +100,17 @@ type Refresher interface {
 	RefreshObjects(ctx context.Context, folder string, ttl time.Duration) ([]string, error)
 }
 
+// Grower is a [Host] whose objects can grow without all of them being sent
+// again. The host of [Serve] is one; a server from before gives no tags.
+type Grower interface {
+	// GrowObject stores o as PutObject does, and returns a tag of what is at its
+	// path then; "": the server has none. With the tag of an earlier call,
+	// o.Body comes behind the first keep bytes of the object that got it, which
+	// has to be at o.Path still: if not, nothing is stored and the error is
+	// ErrObjectChanged. o has no Parts.
+	GrowObject(ctx context.Context, o Object, tag string, keep int64) (string, error)
+}
+
 // Config is a plugin's table.
 type Config struct {
 	// Values holds the keys as TOML has them: string, int64, float64, bool,

@@ -16,24 +16,43 @@ import (
 // server's memory for objects does not hold the object.
 var ErrObjectsFull = errors.New("no room for the object")
 
+// ErrObjectChanged is returned by GrowObject when the object that is to grow is
+// not there any more.
+var ErrObjectChanged = errors.New("the object is another now")
+
 // PutObject sends an object. Its headers are those of the server's package
 // core/object.
 func (h *host) PutObject(ctx context.Context, o Object) error {
+	_, err := h.GrowObject(ctx, o, "", 0)
+	return err
+}
+
+// GrowObject sends an object, or what comes behind the beginning of one. The tag
+// is the object's ETag.
+func (h *host) GrowObject(ctx context.Context, o Object, tag string, keep int64) (string, error) {
 	body := o.Body
-	header := objectHeader(o)
+	method, header := http.MethodPut, objectHeader(o)
 	if o.Delta != nil {
 		header.Set("Millrace-Delta", strconv.Itoa(len(o.Delta)))
 		body = append(append(make([]byte, 0, len(o.Body)+len(o.Delta)), o.Body...), o.Delta...)
 	}
-	if err := h.object(ctx, http.MethodPut, o.Path, header, body); err != nil {
-		return fmt.Errorf("put object %s: %w", o.Path, err)
+	if tag != "" {
+		method = http.MethodPatch
+		header.Set("If-Match", tag)
+		header.Set("Millrace-Keep", strconv.FormatInt(keep, 10))
 	}
-	return nil
+	tag, err := h.object(ctx, method, o.Path, header, body)
+	if err != nil {
+		return "", fmt.Errorf("put object %s: %w", o.Path, err)
+	}
+	return tag, nil
 }
+
+var _ Grower = (*host)(nil)
 
 // DeleteObject removes an object; there need not be one.
 func (h *host) DeleteObject(ctx context.Context, path string) error {
-	if err := h.object(ctx, http.MethodDelete, path, nil, nil); err != nil {
+	if _, err := h.object(ctx, http.MethodDelete, path, nil, nil); err != nil {
 		return fmt.Errorf("delete object %s: %w", path, err)
 	}
 	return nil
@@ -96,20 +115,23 @@ func escape(path string) string {
 	return strings.Join(segments, "/")
 }
 
-func (h *host) object(ctx context.Context, method, path string, header http.Header, body []byte) error {
+// object sends a request about an object, and returns the ETag of the answer.
+func (h *host) object(ctx context.Context, method, path string, header http.Header, body []byte) (tag string, err error) {
 	r, err := h.plane.do(ctx, method, "/objects/"+escape(path), header, body)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer r.Body.Close()
 	switch {
 	case r.StatusCode == http.StatusInsufficientStorage:
-		return fmt.Errorf("%w: %s", ErrObjectsFull, answerText(r))
+		return "", fmt.Errorf("%w: %s", ErrObjectsFull, answerText(r))
+	case r.StatusCode == http.StatusPreconditionFailed:
+		return "", fmt.Errorf("%w: %s", ErrObjectChanged, answerText(r))
 	case method == http.MethodDelete && r.StatusCode == http.StatusNotFound:
 	case r.StatusCode >= http.StatusMultipleChoices:
-		return errors.New(answerText(r))
+		return "", errors.New(answerText(r))
 	}
 	// Read to the end, so that the connection is used again.
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 64<<10))
-	return nil
+	return r.Header.Get("ETag"), nil
 }

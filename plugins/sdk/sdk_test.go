@@ -125,6 +125,7 @@ func TestObjects(t *testing.T) {
 	h := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		got = request{r.Method + " " + r.RequestURI, string(b), r.Header}
+		w.Header().Set("ETag", `"tag"`)
 		w.WriteHeader(status)
 	})
 	ctx := t.Context()
@@ -146,6 +147,20 @@ func TestObjects(t *testing.T) {
 		if v := got.header.Get(name); v != want {
 			t.Errorf("%s is %q, want %q", name, v, want)
 		}
+	}
+	if tag, err := h.GrowObject(ctx, Object{Path: "hls/a", Body: []byte("more"), Delta: []byte("delta")}, `"old"`, 7); err != nil || tag != `"tag"` {
+		t.Errorf("tag %s: %v", tag, err)
+	}
+	if got.line != "PATCH /objects/hls/a" || got.body != "moredelta" || got.header.Get("If-Match") != `"old"` ||
+		got.header.Get("Millrace-Keep") != "7" || got.header.Get("Millrace-Delta") != "5" {
+		t.Errorf("%s %v\n%s", got.line, got.header, got.body)
+	}
+	if tag, err := h.GrowObject(ctx, Object{Path: "hls/a"}, "", 0); err != nil || tag != `"tag"` || got.line != "PUT /objects/hls/a" {
+		t.Errorf("tag %s: %v, %s", tag, err, got.line)
+	}
+	status = http.StatusPreconditionFailed
+	if _, err := h.GrowObject(ctx, Object{Path: "hls/a"}, `"old"`, 7); !errors.Is(err, ErrObjectChanged) {
+		t.Error(err)
 	}
 	status = http.StatusInsufficientStorage
 	if err := h.PutObject(ctx, Object{Path: "x/y"}); !errors.Is(err, ErrObjectsFull) {

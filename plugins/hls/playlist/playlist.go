@@ -22,9 +22,9 @@ type Playlist struct {
 	// first segment.
 	Breaks int64
 	// Segments are those that are complete; there may be none when Open has
-	// Parts. Text has the first of them as they are written, nil: none.
+	// Parts. Text are more before them, whose lines are elsewhere.
 	Segments []Segment
-	Text     *Text
+	Text     Text
 
 	// PartTarget is more than 0 in low-latency playlists only; none of the
 	// parts is longer. Open is the segment whose parts come; its Parts may be
@@ -78,6 +78,9 @@ func (p *Playlist) version() int {
 }
 
 func (p *Playlist) hasMap() bool {
+	if p.Text.mapped {
+		return true
+	}
 	for i := range p.Segments {
 		if p.Segments[i].Map != "" {
 			return true
@@ -89,6 +92,8 @@ func (p *Playlist) hasMap() bool {
 // first is the number that EXT-X-MEDIA-SEQUENCE names.
 func (p *Playlist) first() int64 {
 	switch {
+	case p.Text.n > 0:
+		return p.Text.first
 	case len(p.Segments) > 0:
 		return p.Segments[0].Number
 	case p.Open != nil:
@@ -97,9 +102,12 @@ func (p *Playlist) first() int64 {
 	return 0
 }
 
+// Len is the number of segments that are complete.
+func (p *Playlist) Len() int { return p.Text.n + len(p.Segments) }
+
 // Duration of all that is listed, parts of the open segment too.
 func (p *Playlist) Duration() time.Duration {
-	var d time.Duration
+	d := p.Text.long
 	for i := range p.Segments {
 		d += p.Segments[i].Duration
 	}

@@ -73,48 +73,48 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// What was written before is as what is written now, and who kept it elsewhere
-// has to add the lines of new segments only.
+// What was written before, without being known any more, and what is written
+// now are the whole.
 func TestText(t *testing.T) {
 	t.Parallel()
 	for _, c := range cases {
-		var text, lines Text
-		kept := string(c.p.AppendHead(nil))
+		p := c.p
+		lines := ""
 		for i := range c.p.Segments {
-			p := c.p
-			p.Text = &text
-			text.Add(&p.Segments[i])
-			if got := string(p.Append(nil)); got != c.want || text.Len() != i+1 {
-				t.Errorf("%s, %d known:\n%swant\n%s", c.name, text.Len(), got, c.want)
+			lines += string(p.Text.Add(&c.p.Segments[i]))
+			p.Segments = c.p.Segments[i+1:]
+			got := string(p.AppendHead(nil)) + lines + string(p.AppendTail(nil))
+			if got != c.want || p.Text.Len() != i+1 || p.Text.Size() != int64(len(lines)) || p.Len() != len(c.p.Segments) {
+				t.Errorf("%s, %d known:\n%swant\n%s", c.name, p.Text.Len(), got, c.want)
 			}
-			kept += string(lines.Add(&p.Segments[i]))
-			lines.Forget()
-		}
-		if c.p.Open == nil && !c.p.Ended && kept != c.want {
-			t.Errorf("%s, line by line:\n%swant\n%s", c.name, kept, c.want)
 		}
 	}
 }
 
 // With parts near the end, what is written of the segments before does not
-// change how many have them.
+// change how many have them, nor a delta that has to leave all of it out.
 func TestTextBeforeParts(t *testing.T) {
 	t.Parallel()
-	p := Playlist{Target: 4, PartTarget: time.Second, Segments: segments(0, 20), Open: &Segment{Number: 20}}
+	all := segments(0, 20)
+	p := Playlist{Target: 4, PartTarget: time.Second, Segments: all, Open: &Segment{Number: 20}}
 	for i := 10; i < 20; i++ {
-		p.Segments[i].Parts = []Part{{p.Segments[i].URI + ".0", 4 * time.Second, true}}
+		all[i].Parts = []Part{{all[i].URI + ".0", 4 * time.Second, true}}
 	}
 	want := string(p.Append(nil))
 	delta, _ := p.AppendDelta(nil)
-	p.Text = &Text{}
-	for i := range 10 {
-		p.Text.Add(&p.Segments[i])
-	}
-	if got := string(p.Append(nil)); got != want {
-		t.Errorf("got\n%swant\n%s", got, want)
-	}
-	if got, ok := p.AppendDelta(nil); !ok || string(got) != string(delta) {
-		t.Errorf("delta\n%swant\n%s", got, delta)
+	lines := ""
+	for i := range all {
+		lines += string(p.Text.Add(&all[i]))
+		p.Segments = all[i+1:]
+		if i < 17 {
+			if got := string(p.AppendHead(nil)) + lines + string(p.AppendTail(nil)); got != want {
+				t.Errorf("%d known, got\n%swant\n%s", i+1, got, want)
+			}
+		}
+		got, ok := p.AppendDelta(nil)
+		if skip := i+1 <= 14; ok != skip || ok && string(got) != string(delta) {
+			t.Errorf("%d known, delta\n%swant\n%s", i+1, got, delta)
+		}
 	}
 }
 

@@ -2,35 +2,36 @@ package playlist
 
 import "time"
 
-// Text is how the first segments of a playlist are written, without parts. It
-// grows with a playlist that only grows, so that what is written of one for
-// hours is not made anew for each segment. The zero value has none.
+// Text is how the first segments of a playlist are written, without parts: what
+// follows depends on it, but not on the lines themselves, which are kept
+// elsewhere. So a playlist that only grows takes no more memory after a day
+// than after a minute, and nothing of it is written twice. The zero value has
+// no segments; a copy goes on by itself.
 type Text struct {
-	w    writer
-	n    int
-	long time.Duration
+	key, uri string // in force at the end; see writer
+	n        int
+	first    int64
+	mapped   bool // a segment has a map
+	long     time.Duration
+	size     int64
 }
 
-// Add writes one more segment and returns its lines, which hold until the next
-// call.
+// Add adds one more segment and returns its lines.
 func (t *Text) Add(s *Segment) []byte {
-	from := len(t.w.dst)
-	t.w.segment(s, false)
+	w := writer{key: t.key, uri: t.uri}
+	w.segment(s, false)
+	if t.n == 0 {
+		t.first = s.Number
+	}
+	t.key, t.uri, t.mapped = w.key, w.uri, t.mapped || s.Map != ""
 	t.n++
 	t.long += s.Duration
-	return t.w.dst[from:]
+	t.size += int64(len(w.dst))
+	return w.dst
 }
 
 // Len is the number of segments.
 func (t *Text) Len() int { return t.n }
 
-// Forget lets go of what is written, for who keeps it elsewhere and wants only
-// the lines to come.
-func (t *Text) Forget() { t.w.dst = t.w.dst[:0] }
-
-// take goes on behind t.
-func (w *writer) take(t *Text) {
-	w.dst = append(w.dst, t.w.dst...)
-	w.key, w.uri = t.w.key, t.w.uri
-	w.withParts -= t.long
-}
+// Size is that of the lines, in bytes.
+func (t *Text) Size() int64 { return t.size }

@@ -17,48 +17,47 @@ const (
 // 4.4.3.8: at least two, three recommended).
 const holdBack = 3
 
-// Append appends the playlist.
-func (p *Playlist) Append(dst []byte) []byte { return p.append(dst, 0) }
+// Append appends the playlist, but for the lines of its Text, if that has some.
+func (p *Playlist) Append(dst []byte) []byte { return p.AppendTail(p.AppendHead(dst)) }
+
+// AppendTail appends what stands behind the lines of Text.
+func (p *Playlist) AppendTail(dst []byte) []byte { return p.tail(dst, 0) }
 
 // AppendDelta appends a delta update (RFC 8216bis, 6.2.5.1). ok is false, and
-// dst as it was, if there is nothing to skip.
+// dst as it was, if there is nothing to skip, or not all of Text.
 func (p *Playlist) AppendDelta(dst []byte) (_ []byte, ok bool) {
 	n := p.skippable()
 	if n == 0 {
 		return dst, false
 	}
-	return p.append(dst, n), true
+	dst = tag(p.AppendHead(dst), "#EXT-X-SKIP:SKIPPED-SEGMENTS=", strconv.AppendInt(nil, int64(n), 10))
+	return p.tail(dst, n-p.Text.n), true
 }
 
 // skippable is how many segments lie before the skip boundary.
 func (p *Playlist) skippable() int {
-	if p.PartTarget == 0 || p.Ended {
+	left := p.Duration() - p.skipBoundary() - p.Text.long
+	if p.PartTarget == 0 || p.Ended || left < 0 {
 		return 0
 	}
-	left := p.Duration() - p.skipBoundary()
 	n := 0
 	for n < len(p.Segments) && p.Segments[n].Duration <= left {
 		left -= p.Segments[n].Duration
 		n++
 	}
-	return n
+	return p.Text.n + n
 }
 
 func (p *Playlist) target() time.Duration       { return time.Duration(p.Target) * time.Second }
 func (p *Playlist) skipBoundary() time.Duration { return skipAfter * p.target() }
 
-func (p *Playlist) append(dst []byte, skip int) []byte {
-	dst = p.AppendHead(dst)
-	if skip > 0 {
-		dst = tag(dst, "#EXT-X-SKIP:SKIPPED-SEGMENTS=", strconv.AppendInt(nil, int64(skip), 10))
+// tail lists Segments but the first skip, and what comes after them.
+func (p *Playlist) tail(dst []byte, skip int) []byte {
+	w := writer{
+		dst: dst, key: p.Text.key, uri: p.Text.uri,
+		withParts: p.Duration() - partsKept*p.target() - p.Text.long, parts: p.PartTarget > 0,
 	}
-	w := writer{dst: dst, withParts: p.Duration() - partsKept*p.target(), parts: p.PartTarget > 0}
-	first := 0
-	if p.Text != nil && skip == 0 {
-		w.take(p.Text)
-		first = p.Text.n
-	}
-	for i := first; i < len(p.Segments); i++ {
+	for i := range p.Segments {
 		w.segment(&p.Segments[i], i < skip)
 	}
 	if p.Ended {
