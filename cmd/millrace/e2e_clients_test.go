@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"syscall"
 	"testing"
 )
 
@@ -64,17 +65,17 @@ func TestRtmpsrcReconnects(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, conf{"stream.play_wait": `"15s"`})
 	file := source(t, "other")
-	publish := func() { publishOnce(t, srv.rtmpURL("live/x"), file, []string{"-t", "4"}, nil) }
-	publish()
+	first := publishLoop(t, srv.rtmpURL("live/x"), file) // GStreamer may begin slowly
 	srv.waitStream(t, "live/x")
 	r := record(t, "gst-launch-1.0", func(file string) []string {
 		return []string{"-q", "rtmpsrc", "location=" + srv.rtmpURL("live/x") + " live=1", "!", "filesink", "location=" + file}
 	})
 	r.waitSize(t, 60_000)
+	first.signal(syscall.SIGTERM)
 	srv.waitGone(t, "live/x")
 	eventually(t, "it asks again", func() bool { return len(srv.allClients(t)) > 0 })
 	had := r.size()
-	publish()
+	publishOnce(t, srv.rtmpURL("live/x"), file, []string{"-t", "4"}, nil)
 	r.waitSize(t, had+60_000)
 	srv.waitGone(t, "live/x")
 	srv.waitLog(t, map[string]string{"msg": "play refused", "stream": "live/x"})

@@ -184,6 +184,7 @@ func TestOtherCodecs(t *testing.T) {
 			want := decoded(t, file, "va")
 			captures := srv.awaitingAll(t, protocols, path)
 			decoder := decode(t, srv.flvURL(path), "va")
+			eventually(t, "the decoder waits", func() bool { return srv.connected(t, path) > len(captures) })
 			pub := publishOnce(t, srv.rtmpURL(path), file, nil, nil)
 			info := srv.waitStreamThat(t, path, "has frames", func(s *streamInfo) bool { return s.FramesIn > 50 })
 			if info.Video.Codec != codecs[0] || info.Audio.Codec != codecs[1] {

@@ -32,9 +32,9 @@ func TestChromiumObjects(t *testing.T) {
 	ffmpeg(t, "-f lavfi -i testsrc2=s=320x180:r=25:d=40 -f lavfi -i sine=r=44100:d=40 -c:v libx264 -preset ultrafast -g 25 -keyint_min 25 -sc_threshold 0 "+
 		"-c:a aac -f hls -hls_time 1 -hls_list_size 0 "+filepath.Join(dir, "index.m3u8"))
 	store, addr, log := startCore(t)
-	go feedHLS(t, store, dir)
-	eventually(t, "the playlist is there", func() bool { return store.Has("hls/live/x/index.m3u8") })
 	ctx := startChromium(t)
+	go feedHLS(t, store, dir) // for 40 s: not before there is a browser
+	eventually(t, "the playlist is there", func() bool { return store.Has("hls/live/x/index.m3u8") })
 	page := "http://" + addr + "/?stream=live/x&via=hls"
 	if err := chromedp.Run(ctx, chromedp.Navigate(page), chromedp.WaitReady("#video")); err != nil {
 		t.Fatalf("open the page: %v", err)

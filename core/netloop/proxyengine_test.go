@@ -80,6 +80,7 @@ func TestProxyProtocolRefused(t *testing.T) {
 			t.Errorf("%q gets %d bytes, %v", b, n, err)
 		}
 	}
+	r.change(func(s *Settings) { s.Limits.HandshakeTimeout = time.Minute }) // these are to stay
 	var open []net.Conn
 	for range 2 {
 		c := dial(t, ln.Addr(), 0)

@@ -130,7 +130,12 @@ func TestKeep(t *testing.T) {
 	if n := len(files(t, h)); n != 7 {
 		t.Fatalf("%d files", n)
 	}
-	r.drain()
+	// Until then their manifests are written once more.
+	waitFor(t, "all but the live one to be let go", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.sessions) == 1
+	})
 	r.removeOld(time.Now().Add(2 * time.Hour))
 	if n := len(files(t, h)); n != 1 {
 		t.Errorf("%d files stay", n)

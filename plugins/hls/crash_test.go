@@ -76,6 +76,13 @@ func startSpy(t *testing.T, h *plugintest.Host, c *fakeClock, values map[string]
 	return p
 }
 
+// still ends what the plugin does by itself, when it has done what it is at: its
+// clean-up would go on beside what a test does and counts.
+func (p *spy) still() {
+	p.stop()
+	p.done.Wait()
+}
+
 // crash leaves what a killed process leaves: files as they are, and no lock.
 func (p *spy) crash(h *plugintest.Host) {
 	h.Crash(p)

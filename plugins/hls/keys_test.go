@@ -102,6 +102,7 @@ func TestKeysWindow(t *testing.T) {
 	t.Parallel()
 	h, c := plugintest.NewHost(t), newClock()
 	p := startSpy(t, h, c, map[string]any{"target": "2s", "encrypt": true, "key_rotation": int64(1), "window": int64(3)})
+	p.still()
 	small(t, h, p, plugintest.GOPs(15, 0, 50)).End()
 	c.add(1e12)
 	p.reaper.run(c.now())
@@ -120,8 +121,7 @@ func TestKeep(t *testing.T) {
 	t.Parallel()
 	h, c := plugintest.NewHost(t), newClock()
 	p := startSpy(t, h, c, map[string]any{"target": "2s", "encrypt": true, "key_rotation": int64(2), "keep_age": "1h"})
-	p.stop() // it would tidy by itself
-	p.done.Wait()
+	p.still()
 	keys := func() int {
 		files, err := filepath.Glob(filepath.Join(p.stateDir(), "*", "*", "keys", "*"))
 		if err != nil {
@@ -159,6 +159,7 @@ func TestKeysInMemory(t *testing.T) {
 	t.Parallel()
 	h, c := plugintest.NewHost(t), newClock()
 	p := startSpy(t, h, c, map[string]any{"target": "2s", "encrypt": true, "key_rotation": int64(1), "window": int64(3), "disk": false})
+	p.still()
 	small(t, h, p, plugintest.GOPs(15, 0, 50)).End()
 	small(t, h, p, plugintest.GOPs(15, 0, 50)).End()
 	c.add(time.Hour)

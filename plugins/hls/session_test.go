@@ -68,6 +68,7 @@ func TestWindow(t *testing.T) {
 	t.Parallel()
 	h, c := plugintest.NewHost(t), newClock()
 	p := startSpy(t, h, c, map[string]any{"target": "2s", "window": int64(3), "memory": true})
+	p.still()
 	s := small(t, h, p, plugintest.GOPs(9, 0, 50)) // 2 s each, the fifth is open
 	dir := p.streams[0].paths.dir
 	exists := func(n string) bool {
@@ -115,6 +116,7 @@ func TestWindowRestart(t *testing.T) {
 	h.Stop(p)
 	p = startSpy(t, h, c, values)
 	wait(t, func() bool { p.reaper.mu.Lock(); defer p.reaper.mu.Unlock(); return len(p.reaper.tasks) > 0 })
+	p.still() // the start has found all of them, not only the first
 	c.add(time.Minute)
 	p.reaper.run(c.now())
 	files, err := filepath.Glob(filepath.Join(dir, "*.ts"))
