@@ -8,6 +8,7 @@ import (
 	"mime"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
@@ -51,12 +52,15 @@ type Object struct {
 	Blocking                  bool
 	Hint                      string
 	at                        position
-	expires                   time.Time
 
+	// What a walk looks at stands together.
+	expires      time.Time
+	pass         uint64 // the last one that met it, or what it replaced
 	owner        *owner
-	extra        int64 // bytes charged beside the blobs
-	blobs        []*blob
 	older, newer *Object
+
+	extra int64 // bytes charged beside the blobs
+	blobs []*blob
 }
 
 // Content is a body. It is immutable.
@@ -75,15 +79,11 @@ type blob struct {
 	sum    [sha256.Size]byte
 	owner  *owner
 	refs   int
-	at     *position // nil: it was not read as a playlist
+	at     atomic.Pointer[position] // nil: it was not read as a playlist
 }
 
-// object makes the object that p describes, of the bytes of others if blobs
-// is not nil.
-func (p Put) object(now time.Time, blobs []*blob) (*Object, error) {
-	if err := p.check(); err != nil {
-		return nil, err
-	}
+// object makes the object that p describes, of blobs.
+func (p Put) object(now time.Time, blobs []*blob) *Object {
 	o := &Object{
 		Path: p.Path, ContentType: p.ContentType, CacheControl: p.CacheControl,
 		Modified: now.Truncate(time.Second), Blocking: p.Blocking, Hint: p.Hint,
@@ -95,9 +95,6 @@ func (p Put) object(now time.Time, blobs []*blob) (*Object, error) {
 	if o.CacheControl == "" {
 		o.CacheControl = "no-cache"
 	}
-	if blobs == nil {
-		o.blobs = []*blob{newBlob(p.blocks)}
-	}
 	o.Full = contentOf(o.blobs)
 	if p.Delta != nil {
 		o.Delta = contentOf([]*blob{newBlob([][]byte{p.Delta})})
@@ -108,21 +105,22 @@ func (p Put) object(now time.Time, blobs []*blob) (*Object, error) {
 			o.at.next, o.at.parts = p.MSN, p.Part
 		}
 	}
-	return o, nil
+	return o
 }
 
 // position reads how far the playlist goes, once for all objects that are the
 // same bytes: of a session of hours they are many.
 func (o *Object) position() position {
-	b := o.blobs[0]
 	if len(o.blobs) > 1 {
 		return positionOf(o.Full.Blocks)
 	}
-	if b.at == nil {
-		at := positionOf(o.Full.Blocks)
-		b.at = &at
+	b := o.blobs[0]
+	if at := b.at.Load(); at != nil {
+		return *at
 	}
-	return *b.at
+	at := positionOf(o.Full.Blocks)
+	b.at.Store(&at)
+	return at
 }
 
 func (p Put) ttl() time.Duration {
