@@ -41,6 +41,7 @@ var arrows = []struct {
 	{"core/secure", nil},
 	{"core/certificate", nil},
 	{"core/object", nil},
+	{"core/manifest", nil},
 	{"core/rtmp/...", []string{"core/rtmp/...", "core/flv", "core/amf", "core/media"}},
 	{"core/httpflv", []string{"core/ws", "core/flv", "core/amf", "core/media"}}, // a request may ask for the upgrade
 	{"core/ws", []string{"core/flv", "core/media"}},

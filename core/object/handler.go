@@ -142,7 +142,7 @@ func (s *Store) receive(owner, path string, r *http.Request) (*Object, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	if err := s.allowed(owner, path, p.Hint); err != nil {
+	if _, err := s.allowed(owner, path, p.Hint); err != nil {
 		return nil, err
 	}
 	if err := s.fits(owner, r.ContentLength); err != nil {
@@ -166,10 +166,12 @@ func (s *Store) receive(owner, path string, r *http.Request) (*Object, error) {
 	return s.put(owner, p, size)
 }
 
-func (s *Store) allowed(name string, paths ...string) error {
+// allowed returns an owner that may store at all of these paths.
+func (s *Store) allowed(name string, paths ...string) (*owner, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.owners[name].allows(paths...)
+	o := s.owners[name]
+	return o, o.allows(paths...)
 }
 
 // fits refuses at once what is announced to be too large: reading it would

@@ -17,7 +17,7 @@ const (
 	HeaderTTL = "Millrace-TTL"
 	// HeaderParts lists the paths of objects already stored that make up this
 	// one, percent-encoded, separated by commas. The request's body is empty
-	// (but for a delta).
+	// (but for a delta). At most 4096 bodies make one object.
 	HeaderParts = "Millrace-Parts"
 	// HeaderBlocking is "1" for a playlist for which requests with _HLS_msn
 	// wait. HeaderMSN and HeaderPart say how far a body goes that is no HLS

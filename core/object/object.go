@@ -57,12 +57,15 @@ type Object struct {
 	Blocking                  bool
 	Hint                      string
 	at                        position
-	expires                   time.Time
 
+	// What a walk looks at stands together.
+	expires      time.Time
+	pass         uint64 // the last one that met it, or what it replaced
 	owner        *owner
-	extra        int64 // bytes charged beside the blobs
-	blobs        []*blob
 	older, newer *Object
+
+	extra int64 // bytes charged beside the blobs
+	blobs []*blob
 }
 
 // Content is a body. It is immutable.
@@ -87,12 +90,8 @@ type blob struct {
 	before *blob
 }
 
-// object makes the object that p describes, of the bytes of others if blobs
-// is not nil.
-func (p Put) object(now time.Time, blobs []*blob) (*Object, error) {
-	if err := p.check(); err != nil {
-		return nil, err
-	}
+// object makes the object that p describes, of blobs.
+func (p Put) object(now time.Time, blobs []*blob) *Object {
 	o := &Object{
 		Path: p.Path, ContentType: p.ContentType, CacheControl: p.CacheControl,
 		Modified: now.Truncate(time.Second), Blocking: p.Blocking, Hint: p.Hint,
@@ -104,9 +103,6 @@ func (p Put) object(now time.Time, blobs []*blob) (*Object, error) {
 	if o.CacheControl == "" {
 		o.CacheControl = "no-cache"
 	}
-	if blobs == nil {
-		o.blobs = append(p.stay, p.blob(p.blocks, last(p.stay)))
-	}
 	o.Full = contentOf(o.blobs)
 	if p.Delta != nil {
 		o.Delta = contentOf([]*blob{newBlob([][]byte{p.Delta})})
@@ -117,7 +113,7 @@ func (p Put) object(now time.Time, blobs []*blob) (*Object, error) {
 			o.at.next, o.at.parts = p.MSN, p.Part
 		}
 	}
-	return o, nil
+	return o
 }
 
 // position is how far the playlist goes: of a session of hours, only what is
@@ -131,6 +127,17 @@ func (o *Object) position() position {
 		before = b
 	}
 	return *before.at
+}
+
+// use notes that the object's blobs are its own, or also its own. Under the
+// store's lock.
+func (o *Object) use() {
+	for _, b := range o.blobs {
+		b.refs++
+		if b.owner == nil {
+			b.owner = o.owner
+		}
+	}
 }
 
 func (p Put) ttl() time.Duration {

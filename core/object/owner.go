@@ -13,6 +13,7 @@ type owner struct {
 	// oldest and newest are the ends of its objects, in the order of their
 	// coming.
 	oldest, newest *Object
+	hand           *Object // what the walk under way visits next
 }
 
 // allows tells whether the owner may store at all of these paths.
@@ -47,20 +48,26 @@ func (s *Store) reserve(name string, n int64) error {
 		return fmt.Errorf("reserve room: %w", ErrForbidden)
 	}
 	o.used += n
-	var gone []string
-	if n <= o.max { // else the others would go for nothing
-		gone = s.shrink(o, nil)
+	for {
+		var gone []string
+		more := false
+		if n <= o.max { // else the others would go for nothing
+			gone, more = s.shrink(o, nil)
+		}
+		full := !more && o.used > o.max
+		if full {
+			o.used -= n
+		}
+		s.mu.Unlock()
+		s.tell(gone)
+		switch {
+		case full:
+			return fmt.Errorf("reserve %d bytes: %w", n, ErrFull)
+		case !more:
+			return nil
+		}
+		s.mu.Lock()
 	}
-	full := o.used > o.max
-	if full {
-		o.used -= n
-	}
-	s.mu.Unlock()
-	s.tell(gone)
-	if full {
-		return fmt.Errorf("reserve %d bytes: %w", n, ErrFull)
-	}
-	return nil
 }
 
 func (s *Store) unreserve(name string, n int64) {
@@ -72,13 +79,18 @@ func (s *Store) unreserve(name string, n int64) {
 }
 
 // shrink removes the owner's oldest objects, but not keep, until the rest is
-// within its budget, and returns the paths that changed.
-func (s *Store) shrink(o *owner, keep *Object) (gone []string) {
-	for o.used > o.max && o.oldest != nil && o.oldest != keep {
-		gone = append(gone, o.oldest.Path)
-		gone = append(gone, s.remove(o.oldest)...)
+// within its budget, and returns the paths that changed. It stops after a
+// batch; then there may be more to remove.
+func (s *Store) shrink(o *owner, keep *Object) (gone []string, more bool) {
+	for n := 0; n < batch; {
+		old := o.oldest
+		if o.used <= o.max || old == nil || old == keep {
+			return gone, false
+		}
+		n += len(old.blobs)
+		gone = append(append(gone, old.Path), s.remove(old)...)
 	}
-	return gone
+	return gone, true
 }
 
 // remove takes o out and returns the path that is no longer hinted at.
@@ -90,12 +102,18 @@ func (s *Store) remove(o *Object) (unhinted []string) {
 	}
 	o.owner.pull(o)
 	o.owner.used -= o.extra
-	for _, b := range o.blobs {
+	dropAll(o.blobs)
+	return unhinted
+}
+
+// dropAll takes one use of each blob away; one that is used no more is charged
+// no more.
+func dropAll(blobs []*blob) {
+	for _, b := range blobs {
 		if b.refs--; b.refs == 0 {
 			b.owner.used -= b.size
 		}
 	}
-	return unhinted
 }
 
 func (o *owner) push(b *Object) {
@@ -109,6 +127,9 @@ func (o *owner) push(b *Object) {
 }
 
 func (o *owner) pull(b *Object) {
+	if o.hand == b {
+		o.hand = b.newer
+	}
 	if b.older != nil {
 		b.older.newer = b.newer
 	} else {

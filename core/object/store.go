@@ -9,6 +9,7 @@ package object
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,18 +39,25 @@ const (
 	// overhead is charged for each object beside its bytes, so that empty ones
 	// are not free.
 	overhead = 512
+	// maxParts bounds what one object is made of: bodies as they were put.
+	maxParts = 4096
+	// batch is for how many bodies at a time the lock is held, give or take an
+	// object's: the event loops wait for it. Each object has one at least.
+	batch = 32
 )
 
-// Store holds objects. Its methods may be called from any goroutine; none
-// blocks for longer than a lock that is held for map accesses.
+// Store holds objects. Its methods may be called from any goroutine. Its lock
+// is never held for longer than a batch takes, so event loops may read.
 type Store struct {
 	now func() time.Time
 
+	walking sync.Mutex // held before mu by the one walk there may be
 	mu      sync.RWMutex
 	objects map[string]*Object
 	hints   map[string]string // hinted path → path of the playlist
 	owners  map[string]*owner
-	watches map[string]map[Watcher]struct{}
+	passes  uint64 // of Refresh
+	watches watches
 }
 
 // New returns an empty store. now is its clock.
@@ -59,7 +67,7 @@ func New(now func() time.Time) *Store {
 		objects: make(map[string]*Object),
 		hints:   make(map[string]string),
 		owners:  make(map[string]*owner),
-		watches: make(map[string]map[Watcher]struct{}),
+		watches: watches{by: make(map[string]map[Watcher]struct{}), crowds: make(map[string]*crowd)},
 	}
 }
 
@@ -99,88 +107,123 @@ func (s *Store) Put(owner string, p Put) error {
 
 // put stores an object for whose body reserved bytes were taken already; they
 // are given back if it fails.
-func (s *Store) put(name string, p Put, reserved int64) (*Object, error) {
-	o, changed, err := s.putGrown(name, p, reserved)
-	if err != nil {
-		return nil, fmt.Errorf("put object: %w", err)
-	}
-	s.tell(changed)
-	return o, nil
-}
-
-// putGrown is put, without telling of it.
-func (s *Store) putGrown(name string, p Put, reserved int64) (o *Object, changed []string, err error) {
+func (s *Store) put(name string, p Put, reserved int64) (o *Object, err error) {
 	if p.After != "" {
 		var copied int64
 		copied, err = s.graft(name, &p)
 		reserved += copied
 	}
 	if err == nil {
-		o, changed, err = s.putLocked(name, p, reserved)
+		o, err = s.place(name, p, reserved)
 	}
 	if err != nil {
 		s.unreserve(name, reserved)
+		return nil, fmt.Errorf("put object: %w", err)
 	}
-	return o, changed, err
+	return o, nil
 }
 
-func (s *Store) putLocked(name string, p Put, reserved int64) (o *Object, changed []string, err error) {
-	if o, err = p.object(s.now(), nil); err != nil { // hashes, which takes time, before the lock
+func (s *Store) place(name string, p Put, reserved int64) (*Object, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	owner, blobs, err := s.hold(name, p)
+	if err != nil {
+		return nil, err
+	}
+	if blobs == nil {
+		blobs = append(p.stay, p.blob(p.blocks, last(p.stay)))
+	}
+	o := p.object(s.now(), blobs) // which takes time, for which no lock is held
+	o.owner, o.extra = owner, overhead+int64(len(p.Path))+int64(len(p.Delta))
+	changed, more, err := s.install(o, p, reserved)
+	if err != nil {
+		if len(p.Parts) > 0 {
+			s.release(blobs)
+		}
+		return nil, err
+	}
+	s.tell(changed)
+	for more {
+		s.mu.Lock()
+		changed, more = s.shrink(owner, o)
+		s.mu.Unlock()
+		s.tell(changed)
+	}
+	return o, nil
+}
+
+// hold returns the owner, if it may store p, and the bytes of p's parts, if it
+// has any; they stay until release, whatever becomes of the parts.
+func (s *Store) hold(name string, p Put) (owner *owner, blobs []*blob, err error) {
+	if owner, err = s.allowed(name, p.Path, p.Hint); err != nil {
 		return nil, nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	owner := s.owners[name]
-	if err := owner.allows(p.Path, p.Hint); err != nil {
-		return nil, nil, err
-	}
-	if p.on != nil && s.objects[p.Path] != p.on {
-		return nil, nil, ErrChanged // and the blobs that stay may be nobody's
-	}
-	size := reserved
-	if p.on != nil {
-		size = o.Full.Size
-	}
-	if len(p.Parts) > 0 {
-		if o, err = s.join(p); err != nil {
+	for paths := range slices.Chunk(p.Parts, batch) {
+		if blobs, err = s.holdSome(blobs, paths); err != nil {
+			s.release(blobs)
 			return nil, nil, err
 		}
 	}
-	extra := overhead + int64(len(p.Path)) + int64(len(p.Delta))
-	if owner.max < size+extra {
-		return nil, nil, ErrFull
-	}
-	o.owner, o.extra = owner, extra
-	for _, b := range o.blobs {
-		b.refs++
-		if b.owner == nil {
-			b.owner = owner
-		}
-	}
-	owner.used += extra
-	changed = append(changed, p.Path)
-	if old := s.objects[p.Path]; old != nil {
-		changed = append(changed, s.remove(old)...)
-	}
-	s.objects[p.Path] = o
-	owner.push(o)
-	if o.Hint != "" {
-		s.hints[o.Hint] = p.Path
-	}
-	return o, append(changed, s.shrink(owner, o)...), nil
+	return owner, blobs, nil
 }
 
-// join makes an object of the bytes of others.
-func (s *Store) join(p Put) (*Object, error) {
-	var blobs []*blob
-	for _, path := range p.Parts {
+func (s *Store) holdSome(blobs []*blob, paths []string) ([]*blob, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, path := range paths {
 		part := s.live(path)
 		if part == nil {
-			return nil, fmt.Errorf("%q: %w", path, ErrPart)
+			return blobs, fmt.Errorf("%q: %w", path, ErrPart)
+		}
+		if len(blobs)+len(part.blobs) > maxParts {
+			return blobs, fmt.Errorf("more than %d parts: %w", maxParts, ErrInvalid)
+		}
+		for _, b := range part.blobs {
+			b.refs++
 		}
 		blobs = append(blobs, part.blobs...)
 	}
-	return p.object(s.now(), blobs)
+	return blobs, nil
+}
+
+func (s *Store) release(blobs []*blob) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dropAll(blobs)
+}
+
+// install puts an object in its place, and returns what changed by that. More
+// has to go if it says so.
+func (s *Store) install(o *Object, p Put, reserved int64) (changed []string, more bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owner, size := o.owner, reserved
+	if p.on != nil {
+		if s.objects[o.Path] != p.on {
+			return nil, false, ErrChanged // and the blobs that stay may be nobody's
+		}
+		size = o.Full.Size
+	}
+	if owner.max < size+o.extra {
+		return nil, false, ErrFull
+	}
+	if len(p.Parts) == 0 { // those are held already
+		o.use()
+	}
+	owner.used += o.extra
+	changed = append(changed, o.Path)
+	if old := s.objects[o.Path]; old != nil {
+		o.pass = old.pass
+		changed = append(changed, s.remove(old)...)
+	}
+	s.objects[o.Path] = o
+	owner.push(o)
+	if o.Hint != "" {
+		s.hints[o.Hint] = o.Path
+	}
+	gone, more := s.shrink(owner, o)
+	return append(changed, gone...), more, nil
 }
 
 // Delete removes the owner's object at path and reports whether there was one.
@@ -198,51 +241,6 @@ func (s *Store) Delete(name, path string) (bool, error) {
 	s.mu.Unlock()
 	s.tell(changed)
 	return o != nil, nil
-}
-
-// Refresh has the owner's objects below a folder, which ends with a slash, stay
-// for ttl from now, and go after its others if there are too many, as if they
-// had been stored anew. It returns their paths.
-func (s *Store) Refresh(name, folder string, ttl time.Duration) ([]string, error) {
-	if !strings.HasSuffix(folder, "/") {
-		return nil, fmt.Errorf("refresh objects: %q is no folder: %w", folder, ErrInvalid)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	owner := s.owners[name]
-	if err := owner.allows(folder); err != nil {
-		return nil, fmt.Errorf("refresh objects: %w", err)
-	}
-	now := s.now()
-	var all []*Object
-	for o := owner.oldest; o != nil; o = o.newer {
-		if strings.HasPrefix(o.Path, folder) && now.Before(o.expires) {
-			all = append(all, o)
-		}
-	}
-	paths := make([]string, len(all))
-	for i, o := range all {
-		paths[i] = o.Path
-		o.expires = now.Add(min(ttl, MaxTTL))
-		owner.pull(o)
-		owner.push(o)
-	}
-	return paths, nil
-}
-
-// Sweep removes what has outlived its TTL. Get and Find never return such an
-// object; Sweep gives back its memory. It is to be called now and then.
-func (s *Store) Sweep() {
-	s.mu.Lock()
-	now := s.now()
-	var changed []string
-	for path, o := range s.objects {
-		if !now.Before(o.expires) {
-			changed = append(append(changed, path), s.remove(o)...)
-		}
-	}
-	s.mu.Unlock()
-	s.tell(changed)
 }
 
 // live is the object at path, unless its time is over.

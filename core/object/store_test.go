@@ -172,12 +172,59 @@ func TestAwait(t *testing.T) {
 	}
 }
 
+// TestAwaitTogether has many goroutines wait for one path: the store tells one
+// Watcher of its changes.
+func TestAwaitTogether(t *testing.T) {
+	t.Parallel()
+	s, _ := newStore(t, 1<<20)
+	playlist := func(parts int) {
+		put(t, s, Put{Path: "hls/a", Body: []byte(media(7, 2, parts)), Blocking: true})
+	}
+	playlist(1)
+	waits := func(path string) int {
+		s.watches.mu.Lock()
+		defer s.watches.mu.Unlock()
+		if c := s.watches.crowds[path]; c != nil {
+			return c.members
+		}
+		return 0
+	}
+	const n = 100
+	found := make(chan Found, n)
+	gone, leave := context.WithCancel(t.Context())
+	for i := range n {
+		ctx := t.Context()
+		if i%10 == 0 {
+			ctx = gone
+		}
+		go func() { found <- s.Await(ctx, "hls/a", Directives{MSN: 9, Part: int64(1 + i%2)}) }()
+	}
+	eventually(t, func() bool { return waits("hls/a") == n })
+	if all := s.watches.of("hls/a"); len(all) != 1 {
+		t.Errorf("%d Watchers", len(all))
+	}
+	leave()
+	playlist(2)
+	playlist(3)
+	states := map[State]int{}
+	for range n {
+		states[(<-found).State]++
+	}
+	// Those that left may have seen the change first.
+	if states[Ready] < n-n/10 || states[Ready]+states[Wait] != n {
+		t.Errorf("states %v", states)
+	}
+	if waits("hls/a") != 0 || s.watched() != 0 {
+		t.Error("somebody still waits")
+	}
+}
+
 var none = Unasked
 
 func (s *Store) watched() int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return len(s.watches)
+	s.watches.mu.Lock()
+	defer s.watches.mu.Unlock()
+	return len(s.watches.by)
 }
 
 func eventually(t *testing.T, ok func() bool) {

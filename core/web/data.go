@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/millrace/millrace/core/manifest"
 	"github.com/millrace/millrace/core/object"
 )
 
@@ -93,7 +94,7 @@ func servable(name string) bool {
 	case ".lock", ".log", ".tmp", ".part":
 		return false
 	}
-	return base != manifestName && !strings.HasSuffix(base, ".flv.json")
+	return base != manifest.Name && !strings.HasSuffix(base, ".flv.json")
 }
 
 // openFile opens a regular file of root.

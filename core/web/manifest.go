@@ -11,39 +11,25 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/millrace/millrace/core/manifest"
 )
 
-const (
-	// manifestName is that of the manifest in a record that is a folder; a
-	// record X.flv has X.flv.json beside it.
-	manifestName = "manifest.json"
-	// maxManifest bounds what is read of one, in bytes: ten hours of 2 s
-	// segments are 4 MiB.
-	maxManifest = 64 << 20
-)
+// maxManifest bounds what is read of one, in bytes: ten hours of 2 s segments are
+// 4 MiB.
+const maxManifest = 64 << 20
 
-// manifest is what the recorders' manifests tell us.
-type manifest struct {
+// listing is what the recorders' manifests tell us.
+type listing struct {
 	Started  time.Time         `json:"started"`
 	Complete bool              `json:"complete"`
-	Parts    []listedPart      `json:"parts"`
+	Parts    []manifest.Part   `json:"parts"`
 	Gaps     []json.RawMessage `json:"gaps"`
 	Extra    struct {
 		FLV struct {
 			Heads []liveHead `json:"heads"`
 		} `json:"flv"`
 	} `json:"extra"`
-}
-
-// listedPart is a file of a record.
-type listedPart struct {
-	File    string `json:"file"`
-	FromDTS int64  `json:"from_dts"` // ms
-	ToDTS   int64  `json:"to_dts"`
-	// Own is the head that a finished FLV file had before.
-	Own *liveHead `json:"own"`
-	// Again, in the log: in place of what is listed of the file.
-	Again bool `json:"again"`
 }
 
 // liveHead is how an FLV file began while it grew: Head, Zeros zero bytes,
@@ -74,12 +60,13 @@ type summary struct {
 	heads    []liveHead
 }
 
-func (m *manifest) summary() *summary {
+func (m *listing) summary() *summary {
 	s := &summary{started: m.Started, complete: m.Complete, gaps: len(m.Gaps), heads: m.Extra.FLV.Heads}
 	for _, p := range m.Parts {
-		if h := p.Own; h != nil && h.Size > 0 {
+		var h liveHead // that a finished FLV file had before
+		if json.Unmarshal(p.Own, &h) == nil && h.Size > 0 {
 			h.File = p.File
-			s.heads = append(s.heads, *h)
+			s.heads = append(s.heads, h)
 		}
 		s.seconds = max(s.seconds, float64(p.ToDTS-m.Parts[0].FromDTS)/1000)
 		if path.Base(p.File) == p.File && laterPart.MatchString(p.File) {
@@ -144,26 +131,22 @@ func (m *manifests) read(root *os.Root, name string) *summary {
 }
 
 func readManifest(root *os.Root, name string) *summary {
-	var added []listedPart
+	var added []manifest.Logged
 	if statLog(root, name) != nil {
-		added = readLog(root, name+logSuffix) // first: what moves into the manifest meanwhile is in both
+		added = readLog(root, name+manifest.LogSuffix) // first: what moves into the manifest meanwhile is in both
 	}
 	f, err := root.Open(name)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	var m manifest
+	var m listing
 	if err := json.NewDecoder(io.LimitReader(f, maxManifest)).Decode(&m); err != nil {
 		return nil
 	}
-	m.add(added)
+	m.Parts = manifest.Add(m.Parts, added)
 	return m.summary()
 }
-
-// logSuffix is that of a manifest's log, to which a recorder adds parts while
-// it grows, one JSON object a line.
-const logSuffix = ".log"
 
 // statLog looks for the log of an FLV record's manifest: what is in those of
 // segments is of no use here, and they grow with each.
@@ -171,15 +154,14 @@ func statLog(root *os.Root, name string) fs.FileInfo {
 	if !strings.HasSuffix(name, ".flv.json") {
 		return nil
 	}
-	log, err := root.Stat(name + logSuffix)
+	log, err := root.Stat(name + manifest.LogSuffix)
 	if err != nil || !log.Mode().IsRegular() {
 		return nil
 	}
 	return log
 }
 
-// readLog returns the lines that are whole.
-func readLog(root *os.Root, name string) []listedPart {
+func readLog(root *os.Root, name string) []manifest.Logged {
 	f, err := root.Open(name)
 	if err != nil {
 		return nil
@@ -189,32 +171,7 @@ func readLog(root *os.Root, name string) []listedPart {
 	if err != nil {
 		return nil
 	}
-	var all []listedPart
-	for line := range bytes.SplitSeq(b, []byte{'\n'}) {
-		var p listedPart
-		if json.Unmarshal(line, &p) == nil {
-			all = append(all, p)
-		}
-	}
-	return all
-}
-
-// add lists what the log has.
-func (m *manifest) add(added []listedPart) {
-	at := make(map[string]int, len(m.Parts))
-	for i, p := range m.Parts {
-		at[p.File] = i
-	}
-	for _, p := range added {
-		i, listed := at[p.File]
-		switch {
-		case !listed:
-			at[p.File] = len(m.Parts)
-			m.Parts = append(m.Parts, p)
-		case p.Again:
-			m.Parts[i] = p
-		}
-	}
+	return manifest.ParseLog(b)
 }
 
 // isSession tells names of sessions: YYYYMMDD_HHMMSS, with _2, _3 when that
@@ -237,7 +194,7 @@ func manifestOf(name string) string {
 	segments := strings.Split(name, "/")
 	for i, s := range segments[:len(segments)-1] {
 		if i > 1 && isSession(s) {
-			return path.Join(path.Join(segments[:i+1]...), manifestName)
+			return path.Join(path.Join(segments[:i+1]...), manifest.Name)
 		}
 	}
 	return ""

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/millrace/millrace/core/manifest"
 )
 
 const (
@@ -191,7 +193,7 @@ var playable = map[string][]struct{ kind, file string }{
 
 // add puts what lies at p into the session.
 func (r *recordJSON) add(root *os.Root, known *manifests, p place) {
-	manifestPath := path.Join(p.path, manifestName)
+	manifestPath := path.Join(p.path, manifest.Name)
 	if p.kind == "flv" {
 		manifestPath = p.path + ".json"
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/millrace/millrace/core/manifest"
 )
 
 // Keeper removes old records: of those that have ended the oldest first, never
@@ -144,7 +146,7 @@ func (k *Keeper) look(path string, changed time.Time) kept {
 		return r
 	}
 	r.ours, r.ended, r.size = true, m.Ended, m.Size()
-	if filepath.Base(path) != manifestName {
+	if filepath.Base(path) != manifest.Name {
 		for _, p := range m.Parts {
 			r.files = append(r.files, p.File)
 		}
@@ -156,7 +158,7 @@ func (k *Keeper) look(path string, changed time.Time) kept {
 // by the next.
 func (r kept) remove() error {
 	dir := filepath.Dir(r.path)
-	if filepath.Base(r.path) == manifestName {
+	if filepath.Base(r.path) == manifest.Name {
 		return removeFolder(dir)
 	}
 	for _, f := range r.files {
@@ -164,7 +166,7 @@ func (r kept) remove() error {
 			return err
 		}
 	}
-	return errors.Join(ignoreMissing(os.Remove(logPath(r.path))), os.Remove(r.path))
+	return errors.Join(ignoreMissing(os.Remove(r.path+manifest.LogSuffix)), os.Remove(r.path))
 }
 
 func removeFolder(dir string) error {
@@ -173,7 +175,7 @@ func removeFolder(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == manifestName {
+		if e.Name() == manifest.Name {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {

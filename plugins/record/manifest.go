@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/millrace/millrace/core/manifest"
 )
 
 // Version is that of the manifests that this package writes.
@@ -38,30 +40,7 @@ type Manifest struct {
 }
 
 // Part is one file of a record.
-type Part struct {
-	// File is relative to the manifest's folder, with slashes.
-	File   string `json:"file"`
-	Number int64  `json:"number"`
-	// FromSeq is the first frame's number, ToSeq that after the last; 0 both
-	// if the part holds no frames of its own (an index, a merged copy).
-	FromSeq uint64 `json:"from_seq,omitempty"`
-	ToSeq   uint64 `json:"to_seq,omitempty"`
-	// FromDTS and ToDTS bound the part on the stream's timeline, in ms; ToDTS
-	// is where the next part would begin.
-	FromDTS int64 `json:"from_dts"`
-	ToDTS   int64 `json:"to_dts"`
-	// Size is in bytes; SHA256, in hexadecimal, is "" until it is known.
-	Size    int64     `json:"size"`
-	SHA256  string    `json:"sha256,omitempty"`
-	Started time.Time `json:"started,omitzero"`
-	// Keyframe: a decoder can start at this part.
-	Keyframe bool `json:"keyframe"`
-	// Tracks names what a part of a set holds, such as "video"; "" is all.
-	// Parts of different Tracks run beside each other.
-	Tracks string `json:"tracks,omitempty"`
-	// Own is what the recorder notes of the part for itself and its like.
-	Own json.RawMessage `json:"own,omitempty"`
-}
+type Part = manifest.Part
 
 // Gap is a hole: the frames From up to, not including, To were not written.
 // From equals To where nothing is missing but time passed, as when a publisher
@@ -78,13 +57,10 @@ type Gap struct {
 // ErrNoManifest is returned where a record has none.
 var ErrNoManifest = errors.New("no manifest")
 
-// manifestName is that of the manifest of a record that is a folder.
-const manifestName = "manifest.json"
-
 // ManifestPath is where the manifest of a record belongs, a folder or a file.
 func ManifestPath(record string, folder bool) string {
 	if folder {
-		return filepath.Join(record, manifestName)
+		return filepath.Join(record, manifest.Name)
 	}
 	return record + ".json"
 }
@@ -142,7 +118,7 @@ func Load(path string) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, fmt.Errorf("read manifest %s: %w", path, err)
 	}
-	m.addLog(added)
+	m.Parts = manifest.Add(m.Parts, added)
 	return m, nil
 }
 
@@ -155,19 +131,11 @@ func parse(b []byte) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("version %d is not known", m.Version)
 	}
 	for _, p := range m.Parts {
-		if err := p.check(); err != nil {
+		if err := p.Check(); err != nil {
 			return Manifest{}, err
 		}
 	}
 	return m, nil
-}
-
-// check refuses what would lead out of the record's folder.
-func (p Part) check() error {
-	if !filepath.IsLocal(filepath.FromSlash(p.File)) {
-		return fmt.Errorf("part %q is not in the record's folder", p.File)
-	}
-	return nil
 }
 
 // Save writes the manifest so that either it or the one before is there after
@@ -182,7 +150,7 @@ func (m *Manifest) Save(path string) error {
 	if err := WriteFile(path, append(b, '\n')); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
-	if err := os.Remove(logPath(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(path + manifest.LogSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write manifest: %w", err)
 	}
 	return nil
