@@ -178,7 +178,8 @@ func TestAwaitTogether(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t, 1<<20)
 	playlist := func(parts int) {
-		put(t, s, Put{Path: "hls/a", Body: []byte(media(7, 2, parts)), Blocking: true})
+		patient := strings.Replace(media(7, 2, parts), "TARGETDURATION:2", "TARGETDURATION:600", 1)
+		put(t, s, Put{Path: "hls/a", Body: []byte(patient), Blocking: true})
 	}
 	playlist(1)
 	waits := func(path string) int {

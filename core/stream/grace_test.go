@@ -114,16 +114,8 @@ func TestGraceExpires(t *testing.T) {
 		s.Subscribe(&w)
 		v := f.join()
 		f.pub.Close(false, "reset", epoch+1000*ms)
-		time.Sleep(10*time.Second - 1)
-		synctest.Wait()
-		if _, ended := s.Ended(); ended {
-			t.Error("it ended too early")
-		}
-		time.Sleep(time.Nanosecond)
-		synctest.Wait()
-		reason, ended := s.Ended()
-		if !ended || !strings.HasPrefix(reason, "reset; nobody came back within 10s") {
-			t.Errorf("ended %t: %q", ended, reason)
+		if reason := endsAfter(t, s, 10*time.Second); !strings.HasPrefix(reason, "reset; nobody came back within 10s") {
+			t.Errorf("it ended: %q", reason)
 		}
 		if f.r.Lookup(testKey) != nil || w.woken != 1 || f.noted(EndedNow) != 1 {
 			t.Errorf("woken %d times, told %d times", w.woken, f.noted(EndedNow))
@@ -154,16 +146,26 @@ func TestGraceFlapping(t *testing.T) {
 				t.Fatalf("it ended at %d ms", at)
 			}
 		}
-		time.Sleep(2*time.Second - 1)
-		if _, ended := s.Ended(); ended {
-			t.Error("it ended too early")
-		}
-		time.Sleep(time.Nanosecond)
-		synctest.Wait()
-		if _, ended := s.Ended(); !ended {
-			t.Error("the grace did not end")
-		}
+		endsAfter(t, s, 2*time.Second)
 	})
+}
+
+// endsAfter holds that a stream ends in d from now, not earlier, and returns the
+// reason. In a synctest bubble.
+func endsAfter(t *testing.T, s *Stream, d time.Duration) string {
+	t.Helper()
+	time.Sleep(d - 1)
+	synctest.Wait()
+	if _, ended := s.Ended(); ended {
+		t.Error("it ended too early")
+	}
+	time.Sleep(time.Nanosecond)
+	synctest.Wait()
+	reason, ended := s.Ended()
+	if !ended {
+		t.Error("the grace did not end")
+	}
+	return reason
 }
 
 // Who takes a live stream over and goes without media leaves it a grace.
@@ -175,15 +177,7 @@ func TestGraceAfterTakeover(t *testing.T) {
 		f.publish(Publisher{Peer: "10.0.0.1"}, 60_000)
 		s := f.stream()
 		f.pub.Close(false, "reset", epoch+61_000*ms)
-		time.Sleep(9*time.Second - 1)
-		if _, ended := s.Ended(); ended {
-			t.Error("it ended too early")
-		}
-		time.Sleep(time.Nanosecond)
-		synctest.Wait()
-		if _, ended := s.Ended(); !ended {
-			t.Error("the grace did not end")
-		}
+		endsAfter(t, s, 9*time.Second)
 	})
 }
 

@@ -148,19 +148,25 @@ func TestData(t *testing.T) {
 	}
 }
 
+// growing serves a recording that grows, and returns its file and the ETag that
+// it has so far.
+func growing(t *testing.T) (addr, path, tag string) {
+	t.Helper()
+	dir := someFiles(t)
+	_, addr = start(t, Options{Settings: Settings{DataDir: dir}})
+	whole := get(t, addr, "GET /"+recording+" HTTP/1.1")
+	if whole.StatusCode != 200 || whole.body != "FLV-old-head+tags" {
+		t.Fatalf("%s %q", whole.Status, whole.body)
+	}
+	return addr, filepath.Join(dir, recording), whole.Header.Get("ETag")
+}
+
 // TestGrowingFLV downloads a recording in pieces while it grows, and goes on
 // after its end, when its head is another.
 func TestGrowingFLV(t *testing.T) {
 	t.Parallel()
-	dir := someFiles(t)
-	_, addr := start(t, Options{Settings: Settings{DataDir: dir}})
-	path := filepath.Join(dir, recording)
+	addr, path, tag := growing(t)
 	line := "GET /" + recording + " HTTP/1.1"
-	whole := get(t, addr, line)
-	if whole.StatusCode != 200 || whole.body != "FLV-old-head+tags" {
-		t.Fatalf("%s %q", whole.Status, whole.body)
-	}
-	tag := whole.Header.Get("ETag")
 	for _, c := range []struct {
 		header       []string
 		status       int
@@ -206,11 +212,8 @@ func TestGrowingFLV(t *testing.T) {
 // log of the manifest.
 func TestPartInLog(t *testing.T) {
 	t.Parallel()
-	dir := someFiles(t)
-	_, addr := start(t, Options{Settings: Settings{DataDir: dir}})
-	path := filepath.Join(dir, recording)
+	addr, path, tag := growing(t)
 	line := "GET /" + recording + "%s HTTP/1.1"
-	tag := get(t, addr, fmt.Sprintf(line, "")).Header.Get("ETag")
 	base := filepath.Base(path)
 	log := `{"file":"` + base + `"}` + "\n" + `{"file":"` + base + `","again":true,"own":{"size":12,"head":"RkxWLW9sZC1oZWFk"}}` + "\n" +
 		`{"file":"other_p2.flv"}` + "\n" + `{"file":"` + base + `","again":tr`

@@ -23,13 +23,11 @@ func TestKeys(t *testing.T) {
 	t.Parallel()
 	h, c := plugintest.NewHost(t), newClock()
 	values := map[string]any{"target": "2s", "encrypt": true, "key_rotation": int64(2)}
-	p := startSpy(t, h, c, values)
-	small(t, h, p, plugintest.GOPs(10, 0, 50)).End()
-	got := check(t, list(t, h, "live/cam"))
-	if len(got.keys) != 3 {
-		t.Fatalf("keys %v", got.keys)
+	keys := encrypted(t, h, c, values)
+	if len(keys) != 3 {
+		t.Fatalf("keys %v", keys)
 	}
-	for i, uri := range got.keys {
+	for i, uri := range keys {
 		path := strings.TrimPrefix(uri, "/")
 		o, ok := h.Object(path)
 		if !ok || len(o.Body) != 16 || o.CacheControl != "private, no-store" || !strings.HasPrefix(uri, "/hls/live/cam/keys/") {
@@ -38,18 +36,27 @@ func TestKeys(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(h.DataDir(), path)); err == nil {
 			t.Errorf("%s is in the served folder", uri)
 		}
-		if i > 0 && uri == got.keys[i-1] {
+		if i > 0 && uri == keys[i-1] {
 			t.Errorf("%s is used again", uri)
 		}
 		if err := h.DeleteObject(t.Context(), path); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h.Stop(p)
 	startSpy(t, h, c, values)
 	wait(t, func() bool {
-		return !slices.ContainsFunc(got.keys, func(uri string) bool { _, ok := h.Object(strings.TrimPrefix(uri, "/")); return !ok })
+		return !slices.ContainsFunc(keys, func(uri string) bool { _, ok := h.Object(strings.TrimPrefix(uri, "/")); return !ok })
 	})
+}
+
+// encrypted records a stream, by a process that goes then, and returns the URIs
+// of its keys.
+func encrypted(t *testing.T, h *plugintest.Host, c *fakeClock, values map[string]any) []string {
+	t.Helper()
+	p := startSpy(t, h, c, values)
+	defer h.Stop(p)
+	small(t, h, p, plugintest.GOPs(10, 0, 50)).End()
+	return check(t, list(t, h, "live/cam")).keys
 }
 
 // A process sends only those keys that the server has not, and takes away what
@@ -57,11 +64,7 @@ func TestKeys(t *testing.T) {
 func TestKeysKept(t *testing.T) {
 	t.Parallel()
 	h, c := plugintest.NewHost(t), newClock()
-	values := map[string]any{"target": "2s", "encrypt": true, "key_rotation": int64(1)}
-	p := startSpy(t, h, c, values)
-	small(t, h, p, plugintest.GOPs(10, 0, 50)).End()
-	keys := check(t, list(t, h, "live/cam")).keys
-	h.Stop(p)
+	keys := encrypted(t, h, c, map[string]any{"target": "2s", "encrypt": true, "key_rotation": int64(1)})
 	lost, kept := strings.TrimPrefix(keys[0], "/"), strings.TrimPrefix(keys[1], "/")
 	if err := h.DeleteObject(t.Context(), lost); err != nil {
 		t.Fatal(err)

@@ -79,7 +79,7 @@ type Object struct {
 	TTL          time.Duration // from now; 0 means one minute
 	Body         []byte        // owned by the host from here on
 	// Parts make the body of objects already stored, in order, instead of
-	// Body.
+	// Body; of at most 4096 bodies in all.
 	Parts []string
 	// Blocking playlists of LL-HLS: requests with _HLS_msn and _HLS_part wait
 	// until MSN and Part are reached. Both count what this playlist holds.
