@@ -137,7 +137,6 @@ func (h *Host) Stop(p sdk.Plugin) {
 	h.t.Helper()
 	h.mu.Lock()
 	_, running := h.started[p]
-	delete(h.started, p)
 	streams := slices.Collect(maps.Values(h.streams))
 	h.mu.Unlock()
 	if !running {
@@ -153,6 +152,9 @@ func (h *Host) Stop(p sdk.Plugin) {
 	if err := p.Stop(ctx); err != nil {
 		h.t.Errorf("stop: %v", err)
 	}
+	h.mu.Lock()
+	delete(h.started, p) // what it stores at the end is granted still
+	h.mu.Unlock()
 }
 
 // Crasher is implemented by plugins that hold what the kernel would free with
