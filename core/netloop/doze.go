@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// doze is how a loop waits between two calls for slots of the merge window: in
-// the handler that it is in, on gnet's epoll, with the next call as timeout.
-// Back in gnet's own loop it would ask the epoll once more, yield in a way that
-// wakes another thread, wait, and read the timer: with few viewers to a call
-// that costs a sixth of what serving them does.
+// doze is how a loop waits between two calls for slots of the merge window, or
+// for publishers that are read in turn: in the handler that it is in, on gnet's
+// epoll, with the next call as timeout. Back in gnet's own loop it would ask the
+// epoll once more, yield in a way that wakes another thread, wait, and read the
+// timer: with few viewers to a call that costs a sixth of what serving them does.
 //
 // What gnet has fetched and not yet handed out when a loop dozes off is not
 // lost sight of: its sockets are level-triggered, so that the epoll is ready as
@@ -44,11 +44,14 @@ const (
 func (l *loop) nap(begin int64) int64 {
 	now := l.now()
 	wait := l.clock.due - now
-	if wait > dozeLongest || now-begin > dozeMost || !l.ticking.Load() || l.doze.coming.Load() != 0 {
+	if wait > dozeLongest || now-begin > dozeMost || !l.ticks() || l.doze.coming.Load() != 0 {
 		return 0
 	}
 	return max(wait, 0)
 }
+
+// ticks reports whether the clock calls again and again.
+func (l *loop) ticks() bool { return l.ticking.Load() || l.gathering.on }
 
 // dozeOff does what is due until something comes. It is called at the end of
 // a handler: of c's, or of the clock's if that is nil.
