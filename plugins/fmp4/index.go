@@ -1,7 +1,6 @@
 package fmp4
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -152,18 +151,16 @@ func (s *session) addToJSON(set *set, e *indexEntry) error {
 	if x.lates*lateShare < x.listed {
 		return nil
 	}
-	path := filepath.Join(s.Dir, set.folder, "index.json")
-	var b []byte
+	path, added := filepath.Join(s.Dir, set.folder, "index.json"), append(x.late, indexTail...)
 	if x.listed == 0 {
-		b, err = s.indexHead()
-	} else {
-		b, err = os.ReadFile(path)
-		b = bytes.TrimSuffix(b, []byte(indexTail))
-	}
-	if err != nil {
-		return fmt.Errorf("read index: %w", err)
-	}
-	if err := record.Replace(path, slices.Concat(b, x.late, []byte(indexTail))); err != nil {
+		head, err := s.indexHead()
+		if err == nil {
+			err = record.Replace(path, append(head, added...))
+		}
+		if err != nil {
+			return err
+		}
+	} else if err := record.Extend(path, len(indexTail), added); err != nil {
 		return err
 	}
 	x.listed += x.lates

@@ -3,6 +3,7 @@ package record
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -54,6 +55,36 @@ func SyncDir(dir string) error {
 // new one, and it is not worth an fsync.
 func Replace(path string, b []byte) error {
 	return swap(path, func(temp string) error { return os.WriteFile(temp, b, 0o644) })
+}
+
+// Extend is Replace by what the file has, but for its last cut bytes, and b
+// behind that. The kernel copies it: it takes no memory, however long it is.
+func Extend(path string, cut int, b []byte) error {
+	return swap(path, func(temp string) (err error) {
+		old, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer old.Close()
+		info, err := old.Stat()
+		if err != nil {
+			return err
+		}
+		keep := info.Size() - int64(cut)
+		if keep < 0 {
+			return io.ErrUnexpectedEOF
+		}
+		f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		if _, err := io.CopyN(f, old, keep); err != nil {
+			return err
+		}
+		_, err = f.Write(b)
+		return err
+	})
 }
 
 // Link makes a relative link to target, in place of what is at path.

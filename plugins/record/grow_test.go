@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -80,6 +81,47 @@ func TestReplace(t *testing.T) {
 		if all, err := os.ReadDir(filepath.Dir(d)); len(all) != 1 {
 			t.Errorf("%v, %v", all, err)
 		}
+	}
+}
+
+// What extends a file takes its end away, and leaves nothing else behind; who
+// reads the old one has all of it.
+func TestExtend(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "index.json")
+	if err := Extend(path, 1, []byte("x")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of no file: %v", err)
+	}
+	long := strings.Repeat("0123456789", 20_000)
+	if err := os.WriteFile(path, []byte(long+"]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	for _, more := range []string{",a]", ",b]"} {
+		// As a crash left it.
+		if err := os.WriteFile(filepath.Join(dir, ".index.json.new"), []byte("torn"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := Extend(path, 1, []byte(more)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, err := os.ReadFile(path); string(b) != long+",a,b]" {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	if b, err := io.ReadAll(old); string(b) != long+"]" {
+		t.Errorf("the old one has %d bytes, %v", len(b), err)
+	}
+	if err := Extend(path, len(long)+100, []byte("x")); err == nil {
+		t.Error("more is cut than there is")
+	}
+	if all, err := os.ReadDir(dir); len(all) > 2 {
+		t.Errorf("%v, %v", all, err)
 	}
 }
 
